@@ -1,0 +1,1 @@
+//! Speaks to GitHub, GitLab, Forgejo/Gitea and plain git: verifies their webhooks, clones, pushes, proposes.

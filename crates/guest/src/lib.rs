@@ -1,0 +1,1 @@
+//! The small static program inside the machine, and the protocol it speaks.

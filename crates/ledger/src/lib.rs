@@ -1,0 +1,1 @@
+//! Chains, signs, proves and verifies the audit log. Pure over bytes.

@@ -1,0 +1,1 @@
+//! Decides what happens next to a run: `(state, command) -> (state, actions)`. Pure.

@@ -1,0 +1,1 @@
+//! HTTP: webhooks, API, pages, live stream. Imports domain and engine only.

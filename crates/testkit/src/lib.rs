@@ -1,0 +1,1 @@
+//! Tests only: a fixed clock, small repositories, a registry of its own, the test house; `tests/tidy.rs` holds the rules of the house.

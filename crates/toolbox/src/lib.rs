@@ -1,0 +1,1 @@
+//! The deterministic knowledge of the use cases: dependencies, registries, advisories, CI files, standards, coverage, ownership. It reads files and asks registries (one caching client for all runs); it executes nothing.
