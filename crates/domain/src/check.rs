@@ -1,0 +1,61 @@
+//! Checks: commands whose results a proposal quotes.
+
+use std::collections::BTreeMap;
+
+use crate::exec::Exec;
+
+/// One check with the set-up that it needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What is run first; a failing set-up step is not a failing check.
+    pub setup: Vec<Exec>,
+    /// The check itself.
+    pub command: Exec,
+    /// How its output is read.
+    pub format: ResultFormat,
+    /// Where it came from, for a person: `Cargo.toml`, `scripts.test of package.json`, `the definition`.
+    pub origin: String,
+}
+
+/// How a check's output is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResultFormat {
+    /// `cargo test`'s text.
+    CargoTest,
+    /// nextest's text.
+    Nextest,
+    /// pytest's report.
+    Pytest,
+    /// unittest's text.
+    Unittest,
+    /// Test Anything Protocol (node:test writes it too).
+    Tap,
+    /// mocha's, jest's or vitest's text, told apart by what is printed.
+    JavaScript,
+    /// By exit status only.
+    ExitStatus,
+}
+
+/// What one test did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TestOutcome {
+    /// Passed.
+    Passed,
+    /// Failed.
+    Failed,
+    /// Did not run.
+    Skipped,
+}
+
+/// What a check came to on one tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckResult {
+    /// The exit status as a shell would show it; `None` where set-up failed and it never ran.
+    pub exit: Option<i32>,
+    /// Each test by name, where the output names them.
+    pub tests: BTreeMap<String, TestOutcome>,
+    /// The first failing lines, for quoting.
+    pub excerpt: String,
+    /// Wall time in milliseconds, set-up not included.
+    pub millis: u64,
+}

@@ -1,0 +1,145 @@
+//! Words about dependencies: ecosystems, updates, and what was left.
+
+use crate::RepoPath;
+
+/// A package ecosystem that hob knows whole.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Ecosystem {
+    /// Rust: `Cargo.toml`, `Cargo.lock`.
+    Cargo,
+    /// JavaScript: `package.json`, `package-lock.json`.
+    Npm,
+    /// Python: requirements files, `pyproject.toml`, `uv.lock`.
+    Python,
+}
+
+impl Ecosystem {
+    /// Every ecosystem.
+    pub const ALL: [Self; 3] = [Self::Cargo, Self::Npm, Self::Python];
+
+    /// The name in reports and definitions.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cargo => "cargo",
+            Self::Npm => "npm",
+            Self::Python => "python",
+        }
+    }
+}
+
+impl std::fmt::Display for Ecosystem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How large a step an update is, by the ecosystem's own reading.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateKind {
+    /// Bug fixes only.
+    Patch,
+    /// Compatible additions.
+    Minor,
+    /// May break its users.
+    Major,
+    /// To an older version: the only way out of an advisory without a newer fix.
+    Downgrade,
+}
+
+/// One package that moved.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Update {
+    /// Whose package.
+    pub ecosystem: Ecosystem,
+    /// Its name, as its registry writes it.
+    pub package: String,
+    /// The version before.
+    pub from: String,
+    /// The version after.
+    pub to: String,
+    /// How large a step.
+    pub kind: UpdateKind,
+    /// The advisories that this update closes.
+    pub advisories: Vec<String>,
+    /// The files that say so.
+    pub files: Vec<RepoPath>,
+}
+
+/// Something that was seen and not done, with its true reason.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Left {
+    /// The ecosystem concerned, where there is one.
+    pub ecosystem: Option<Ecosystem>,
+    /// The advisory concerned, where there is one.
+    pub advisory: Option<String>,
+    /// The package concerned; a path where a file could not be read.
+    pub package: String,
+    /// The version that stays.
+    pub version: String,
+    /// Why, in words from a closed list.
+    pub why: Why,
+    /// Why, in full: the tool's own words, the constraint that refuses, what to do.
+    pub detail: String,
+}
+
+/// Why something was left.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+pub enum Why {
+    /// No version without a matching advisory exists.
+    #[serde(rename = "no fixed version is published")]
+    NoFixedVersion,
+    /// The update breaks a check; people or a model have to change code.
+    #[serde(rename = "fix needs a code change")]
+    NeedsCodeChange,
+    /// The version exists and cannot be used with the runtime or platform at hand.
+    #[serde(rename = "not installable here")]
+    NotInstallable,
+    /// Only development dependencies are concerned and the definition leaves those.
+    #[serde(rename = "development only")]
+    DevelopmentOnly,
+    /// The package manager's resolver found no solution; the detail names the constraint.
+    #[serde(rename = "refused by the resolver")]
+    RefusedByResolver,
+    /// A requirement of somebody else's (a parent that has no newer version) excludes it.
+    #[serde(rename = "held back by a parent")]
+    HeldByParent,
+    /// The definition or its settings say so.
+    #[serde(rename = "ignored by the definition")]
+    Ignored,
+    /// Newer than the definition's level allows.
+    #[serde(rename = "outside the update level")]
+    OutsideLevel,
+    /// Published too recently.
+    #[serde(rename = "younger than the minimum release age")]
+    TooYoung,
+    /// From git, a path, `[patch]` or a source that hob does not change.
+    #[serde(rename = "not from a registry")]
+    NotFromRegistry,
+    /// An ecosystem or a file format that hob does not know.
+    #[serde(rename = "unsupported")]
+    Unsupported,
+    /// A file, a registry, an advisory source or a package could not be read. Makes the result incomplete.
+    #[serde(rename = "could not be read")]
+    Unreadable,
+    /// Beyond what one run may do.
+    #[serde(rename = "over a limit")]
+    OverLimit,
+    /// An informational advisory (unmaintained, notice): told, not acted upon.
+    #[serde(rename = "informational")]
+    Informational,
+}
+
+impl Why {
+    /// Whether the result is incomplete when something is left for this reason.
+    pub const fn makes_incomplete(self) -> bool {
+        matches!(self, Self::Unreadable | Self::Unsupported)
+    }
+}

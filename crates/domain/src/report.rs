@@ -1,0 +1,156 @@
+//! What `hob run --json` prints: the contract of DESIGN.md section 9, one object a run.
+
+use crate::dependency::{Left, Update};
+use crate::finding::Verdict;
+use crate::machine::{Backend, Isolation};
+use crate::{CommitId, Digest, MachineId, ProposalId, RunId};
+
+/// What a foreground run came to.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct RunReport {
+    /// The run.
+    pub run: RunId,
+    /// The agent's name.
+    pub agent: String,
+    /// What it came to.
+    pub outcome: Outcome,
+    /// Why, in one sentence.
+    pub reason: String,
+    /// False when anything could not be read or checked; `left` says what.
+    pub complete: bool,
+    /// The proposal, where there is one.
+    pub proposal: Option<ProposalReport>,
+    /// What the proposal updates.
+    pub updates: Vec<Update>,
+    /// What was seen and not done.
+    pub left: Vec<Left>,
+    /// The checks, before and after.
+    pub checks: Vec<CheckReport>,
+    /// What governance says.
+    pub verdict: Option<Verdict>,
+    /// The machines it ran in.
+    pub machine: Option<MachineReport>,
+    /// How many attempts were used.
+    pub attempts: u32,
+    /// What it cost.
+    pub cost: Cost,
+    /// Where the time went.
+    pub seconds: Seconds,
+    /// Where the audit log stands.
+    pub ledger: LedgerReport,
+}
+
+/// What a foreground run came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A change waits for people.
+    Proposed,
+    /// There is nothing to do.
+    NoChange,
+    /// A report was the result.
+    Reported,
+    /// People have to take over.
+    Escalated,
+    /// Governance refused the change.
+    Denied,
+    /// Somebody stopped it.
+    Cancelled,
+}
+
+/// The change as published.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct ProposalReport {
+    /// The proposal.
+    pub id: ProposalId,
+    /// Its branch.
+    pub branch: String,
+    /// The commit it starts from.
+    pub base: CommitId,
+    /// The commit it leads to.
+    pub head: CommitId,
+    /// What an approval binds to.
+    pub digest: Digest,
+    /// Its title.
+    pub title: String,
+    /// Where to look at it, on a forge.
+    pub url: Option<String>,
+}
+
+/// One check on both trees.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct CheckReport {
+    /// The command as a person would type it.
+    pub command: String,
+    /// On the base commit.
+    pub base: Option<CheckSide>,
+    /// With the change.
+    pub after: Option<CheckSide>,
+    /// Tests that passed before and fail now; the command itself where tests have no names.
+    pub newly_failing: Vec<String>,
+    /// Tests that differed between two runs of the same tree.
+    pub flaky: Vec<String>,
+    /// The first failing lines with the change, for quoting.
+    pub excerpt: String,
+    /// Wall time with the change.
+    pub seconds: f64,
+}
+
+/// One check on one tree.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct CheckSide {
+    /// How many tests passed.
+    pub passed: u64,
+    /// The names of those that failed.
+    pub failed: Vec<String>,
+    /// The exit status; `null` where set-up failed and the check never ran.
+    pub exit: Option<i32>,
+}
+
+/// The machines a run used.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct MachineReport {
+    /// What ran them.
+    pub backend: Backend,
+    /// How far apart they were kept.
+    pub isolation: Isolation,
+    /// The machine the last attempt worked in.
+    pub acted: Option<MachineId>,
+    /// The machine that verified it.
+    pub verified: Option<MachineId>,
+}
+
+/// What a run cost.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Cost {
+    /// Tokens of models.
+    pub tokens: u64,
+    /// Money in US dollars, as a decimal text.
+    pub usd: String,
+}
+
+/// Where the time of a run went, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Seconds {
+    /// From start to end.
+    pub total: f64,
+    /// Mirror and context.
+    pub prepare: f64,
+    /// The brain in its machine.
+    pub act: f64,
+    /// The checks in a fresh machine.
+    pub verify: f64,
+    /// Governance.
+    pub judge: f64,
+}
+
+/// Where the audit log stands after the run.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct LedgerReport {
+    /// Entries of this run.
+    pub entries: u64,
+    /// The log's root hash, base64.
+    pub root: String,
+    /// The log's size.
+    pub size: u64,
+}

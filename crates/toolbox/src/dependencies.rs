@@ -1,0 +1,14 @@
+//! Dependencies of a repository: which projects there are, what they lock, how their versions are moved.
+//!
+//! One ecosystem, one folder: [`cargo`], [`npm`], [`python`]. What they share is [`Ecosystem`]: read the
+//! graph, say which edits and commands move packages to given versions, explain a refusal. hob chooses
+//! versions; resolving them is the package manager's own work, in the machine.
+
+pub mod ecosystem;
+pub mod graph;
+
+pub use ecosystem::{
+    Bump, Discovery, Ecosystem, FileEdit, Plan, PlanError, Project, Published, ReadError, Refusal,
+    RefusalKind, Runtimes,
+};
+pub use graph::{Graph, Package, PackageId, Requirement, Source};
