@@ -3,4 +3,5 @@
 //! [`port`] is what the engine sees. A machine has no network: what it asks for comes over the same
 //! byte stream as everything else and is answered, or refused, by [`egress`] on the host.
 
+pub mod egress;
 pub mod port;

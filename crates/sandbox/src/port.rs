@@ -27,6 +27,10 @@ pub struct MachineSpec {
     pub time_ms: u64,
     /// What it may ask of the network.
     pub network: NetworkPolicy,
+    /// Variables for every command, besides the machine's own; never a credential.
+    pub env: Vec<(String, String)>,
+    /// Files of the machine's home folder (path below it, text): package managers' settings, never a credential.
+    pub home_files: Vec<(String, String)>,
 }
 
 /// What a machine may ask of the network: nothing that no rule allows.

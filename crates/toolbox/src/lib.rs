@@ -6,3 +6,4 @@
 
 pub mod dependencies;
 pub mod files;
+pub mod registry;
