@@ -88,6 +88,7 @@ impl Next {
     /// Enters a step: the only way an action comes to be performed.
     pub(crate) fn enter(&mut self, attempt: u32, step: Step) {
         let fence = self.next_fence();
+        self.run.attempts = self.run.attempts.max(attempt);
         self.run.state = State::Working { attempt, step };
         self.actions.push(Action::Perform { fence, attempt, step });
     }

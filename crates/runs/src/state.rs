@@ -35,6 +35,8 @@ pub struct Run {
     pub losses: u32,
     /// Why earlier attempts failed, oldest first. The next attempt is told.
     pub failures: Vec<Failure>,
+    /// How many attempts were begun.
+    pub attempts: u32,
 }
 
 /// Where a run is. Each variant holds exactly what is true in that state.
@@ -137,6 +139,8 @@ pub enum Gate {
     Retry {
         /// When.
         at: Timestamp,
+        /// What is done then; holds no machine.
+        then: Step,
     },
 }
 
@@ -199,23 +203,13 @@ impl Run {
             limits,
             losses: 0,
             failures: Vec::new(),
+            attempts: 0,
         }
     }
 
     /// Whether it is over.
     pub const fn is_ended(&self) -> bool {
         matches!(self.state, State::Ended { .. })
-    }
-
-    /// The attempt that is under way or comes next; the last one where nothing comes any more.
-    pub fn attempt(&self) -> u32 {
-        match &self.state {
-            State::Working { attempt, .. } | State::Waiting { attempt, .. } => *attempt,
-            State::Queued => 0,
-            State::Proposed { .. } | State::Stopping { .. } | State::Ended { .. } => {
-                self.failures.iter().filter(|f| f.class.counts_as_attempt()).count() as u32 + 1
-            }
-        }
     }
 }
 

@@ -1,1 +1,258 @@
-//! stub
+//! What holds after every command, shown with random sequences, and the table in the docs.
+
+use std::collections::BTreeSet;
+
+use domain::{Clock, MachineId, ProposalId, Timestamp};
+use proptest::prelude::*;
+
+use crate::{Action, Answer, Command, Done, FailureClass, Fence, Limits, Run, State, Step, apply};
+
+/// A clock whose randomness counts up, so that ids differ and repeat from test to test.
+#[derive(Debug, Default)]
+struct Counting(std::sync::atomic::AtomicU64);
+
+impl Clock for Counting {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1)
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        let next = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        for (slot, byte) in bytes.iter_mut().rev().zip(next.to_le_bytes()) {
+            *slot = byte;
+        }
+    }
+}
+
+const LIMITS: Limits =
+    Limits { attempts_max: 3, losses_max: 2, time_ms: 500, backoff_ms: 10, backoff_max_ms: 100 };
+
+/// What a random driver does with the newest action, or out of turn.
+#[derive(Debug, Clone)]
+enum Move {
+    Right,
+    Other(u8),
+    Fail(u8),
+    Stale,
+    Cancel,
+    Wake,
+    Start,
+    Answer(u8),
+    Later(u16),
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let one = prop_oneof![
+        8 => Just(Move::Right),
+        2 => (0_u8..10).prop_map(Move::Other),
+        3 => (0_u8..5).prop_map(Move::Fail),
+        1 => Just(Move::Stale),
+        1 => Just(Move::Cancel),
+        3 => Just(Move::Wake),
+        2 => Just(Move::Start),
+        1 => (0_u8..3).prop_map(Move::Answer),
+        1 => (0_u16..200).prop_map(Move::Later),
+    ];
+    prop::collection::vec(one, 1..60)
+}
+
+fn results(proposal: ProposalId) -> [Done; 10] {
+    [
+        Done::Prepared,
+        Done::Changed,
+        Done::NoChange,
+        Done::HandOver { reason: "r".into() },
+        Done::Exported,
+        Done::Verified,
+        Done::Allowed,
+        Done::Denied { reason: "r".into() },
+        Done::Published { proposal },
+        Done::Escalated,
+    ]
+}
+
+fn right(step: Step, proposal: ProposalId) -> Done {
+    match step {
+        Step::Prepare => Done::Prepared,
+        Step::Act { .. } => Done::Changed,
+        Step::Export { .. } => Done::Exported,
+        Step::Verify { .. } => Done::Verified,
+        Step::Judge => Done::Allowed,
+        Step::Propose => Done::Published { proposal },
+        Step::Escalate { .. } => Done::Escalated,
+    }
+}
+
+struct World {
+    clock: Counting,
+    proposal: ProposalId,
+    now: Timestamp,
+    run: Run,
+    started: BTreeSet<MachineId>,
+    released: BTreeSet<MachineId>,
+    pending: Vec<Action>,
+}
+
+impl World {
+    fn new() -> Self {
+        let clock = Counting::default();
+        let proposal = ProposalId::fresh(&clock);
+        let now = Timestamp::from_millis(0);
+        let run = Run::accepted(now, LIMITS);
+        let sets = (BTreeSet::new(), BTreeSet::new());
+        Self { clock, proposal, now, run, started: sets.0, released: sets.1, pending: vec![] }
+    }
+
+    fn command(&self, given: &Move) -> Command {
+        let spare = [MachineId::fresh(&self.clock), MachineId::fresh(&self.clock)];
+        let fence = self.run.fence;
+        match given {
+            Move::Right => match self.run.state {
+                State::Working { step, .. } | State::Stopping { step } => {
+                    Command::Done { fence, done: right(step, self.proposal), spare }
+                }
+                State::Queued
+                | State::Waiting { .. }
+                | State::Proposed { .. }
+                | State::Ended { .. } => Command::Start,
+            },
+            Move::Other(which) => {
+                let done = results(self.proposal)[usize::from(*which)].clone();
+                Command::Done { fence, done, spare }
+            }
+            Move::Fail(which) => {
+                let class = FailureClass::ALL[usize::from(*which)];
+                Command::Failed { fence, class, reason: "r".into(), jitter: 65_535 }
+            }
+            Move::Stale => {
+                let fence = Fence(fence.0.wrapping_sub(1));
+                Command::Done { fence, done: Done::Prepared, spare }
+            }
+            Move::Cancel => Command::Cancel,
+            Move::Wake => Command::Wake { fence },
+            Move::Start | Move::Later(_) => Command::Start,
+            Move::Answer(which) => Command::Answered {
+                answer: [Answer::Merged, Answer::Rejected, Answer::Superseded][usize::from(*which)],
+            },
+        }
+    }
+
+    fn step(&mut self, given: &Move) {
+        if let Move::Later(ms) = given {
+            self.now = self.now.plus_millis(u64::from(*ms));
+        }
+        let command = self.command(given);
+        let before = self.run.clone();
+        let answer = apply(&before, &command, self.now);
+        if before.is_ended() {
+            assert!(answer.is_err(), "an ended run took {command:?}");
+        }
+        if matches!(given, Move::Stale) {
+            assert!(answer.is_err(), "a stale fence was taken");
+        }
+        let Ok((run, actions)) = answer else { return };
+        assert!(run.fence >= before.fence);
+        self.run = run;
+        self.pending.retain(|action| match action {
+            Action::Perform { fence, .. } | Action::Wake { fence, .. } => *fence == self.run.fence,
+            Action::Interrupt { .. } | Action::Release { .. } | Action::Withdraw { .. } => false,
+        });
+        for action in &actions {
+            match action {
+                Action::Perform { step, .. } => self.started.extend(step.machines()),
+                Action::Release { machine } => {
+                    self.released.insert(*machine);
+                }
+                Action::Wake { .. } | Action::Interrupt { .. } | Action::Withdraw { .. } => {}
+            }
+        }
+        self.pending.extend(actions);
+        self.check();
+    }
+
+    /// A run that is not over has something to wait for, and holds exactly the machines of its step.
+    fn check(&self) {
+        let held: BTreeSet<MachineId> = match self.run.state {
+            State::Working { step, .. } | State::Stopping { step } => {
+                step.machines().into_iter().collect()
+            }
+            State::Queued
+            | State::Waiting { .. }
+            | State::Proposed { .. }
+            | State::Ended { .. } => BTreeSet::new(),
+        };
+        let open: BTreeSet<MachineId> = self.started.difference(&self.released).copied().collect();
+        assert_eq!(open, held, "machines that nobody will release in {:?}", self.run.state);
+        let waits_for = |wanted: fn(&Action) -> bool| self.pending.iter().any(wanted);
+        match self.run.state {
+            State::Queued | State::Proposed { .. } | State::Ended { .. } => {}
+            State::Working { .. } | State::Stopping { .. } => {
+                assert!(waits_for(|a| matches!(a, Action::Perform { .. })), "nothing is under way");
+            }
+            State::Waiting { .. } => assert!(waits_for(|a| matches!(a, Action::Wake { .. }))),
+        }
+        assert!(self.run.attempts <= LIMITS.attempts_max);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn any_sequence_of_commands_keeps_the_invariants(sequence in moves()) {
+        let mut world = World::new();
+        for given in &sequence {
+            world.step(given);
+        }
+    }
+
+    #[test]
+    fn a_pause_never_exceeds_its_ceiling(losses in 0_u32..200, jitter in any::<u16>()) {
+        prop_assert!(LIMITS.pause_ms(losses, jitter) <= LIMITS.backoff_max_ms);
+    }
+}
+
+#[track_caller]
+fn walk(moves: &[Move]) -> Run {
+    let mut world = World::new();
+    for given in moves {
+        world.step(given);
+    }
+    world.run
+}
+
+#[test]
+fn a_run_where_all_goes_well_is_proposed() {
+    let run = walk(&[const { Move::Right }; 7]);
+    assert!(matches!(run.state, State::Proposed { .. }), "{:?}", run.state);
+    assert_eq!((run.attempts, run.losses), (1, 0));
+}
+
+#[test]
+fn a_lost_machine_costs_no_attempt() {
+    let infrastructure = || Move::Fail(0);
+    let run = walk(&[Move::Start, Move::Right, infrastructure(), Move::Wake, Move::Right]);
+    assert_eq!((run.attempts, run.losses, run.failures.len()), (1, 1, 1));
+    assert!(matches!(run.state, State::Working { attempt: 1, step: Step::Act { .. } }));
+}
+
+#[test]
+fn broken_checks_begin_the_next_attempt_which_is_told_why() {
+    let checks = Move::Fail(2);
+    let run = walk(&[Move::Start, Move::Right, Move::Right, Move::Right, checks]);
+    assert!(matches!(run.state, State::Working { attempt: 2, step: Step::Prepare }));
+    assert_eq!(run.failures[0].class, FailureClass::Checks);
+}
+
+#[test]
+fn the_table_in_the_docs_is_what_the_code_does() {
+    let clock = Counting::default();
+    let ids = [MachineId::fresh(&clock), MachineId::fresh(&clock)];
+    let table = crate::picture::draw(ids, ProposalId::fresh(&clock));
+    let page = include_str!("../../../docs/reference/run-states.md");
+    let held = page
+        .split_once("<!-- table: begin -->\n")
+        .and_then(|(_, rest)| rest.split_once("<!-- table: end -->\n"))
+        .map(|(held, _)| held);
+    assert!(held == Some(&*table), "docs/reference/run-states.md should hold:\n{table}");
+}

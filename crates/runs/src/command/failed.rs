@@ -38,68 +38,48 @@ fn retry(
     jitter: u16,
 ) {
     let failure = Failure::new(attempt, step, class, reason.to_owned());
+    if matches!(step, Step::Escalate { .. }) {
+        // Telling people is the last resort: it is tried until it succeeds, with the same pauses.
+        next.run.losses = next.run.losses.saturating_add(1);
+        pause(next, attempt, step, jitter);
+        return;
+    }
     match class {
         FailureClass::Infrastructure => {
-            next.run.losses += 1;
-            let exhausted = next.run.losses > next.run.limits.losses_max;
-            match step {
-                // Telling people is the last resort: it is tried until it succeeds.
-                Step::Escalate { .. } => pause_and_repeat(next, attempt, step, jitter),
-                Step::Propose | Step::Judge if !exhausted => {
-                    next.run.failures.push(failure);
-                    next.enter(attempt, step);
-                }
-                Step::Prepare
-                | Step::Act { .. }
-                | Step::Export { .. }
-                | Step::Verify { .. }
-                | Step::Judge
-                | Step::Propose => {
-                    if exhausted {
-                        give_up(next, attempt, step, class, reason);
-                    } else {
-                        next.run.failures.push(failure);
-                        pause(next, attempt, jitter);
-                    }
-                }
+            next.run.losses = next.run.losses.saturating_add(1);
+            if next.run.losses > next.run.limits.losses_max {
+                give_up(next, attempt, step, class, reason);
+            } else {
+                next.run.failures.push(failure);
+                pause(next, attempt, resume_at(step), jitter);
             }
         }
-        FailureClass::Agent | FailureClass::Checks => match step {
-            Step::Escalate { .. } => pause_and_repeat(next, attempt, step, jitter),
-            Step::Prepare
-            | Step::Act { .. }
-            | Step::Export { .. }
-            | Step::Verify { .. }
-            | Step::Judge
-            | Step::Propose => {
-                if attempt >= next.run.limits.attempts_max {
-                    give_up(next, attempt, step, class, reason);
-                } else {
-                    next.run.failures.push(failure);
-                    next.enter(attempt + 1, Step::Prepare);
-                }
+        FailureClass::Agent | FailureClass::Checks => {
+            if attempt >= next.run.limits.attempts_max {
+                give_up(next, attempt, step, class, reason);
+            } else {
+                next.run.failures.push(failure);
+                next.enter(attempt + 1, Step::Prepare);
             }
-        },
-        FailureClass::Policy | FailureClass::Budget => match step {
-            Step::Escalate { .. } => pause_and_repeat(next, attempt, step, jitter),
-            Step::Prepare
-            | Step::Act { .. }
-            | Step::Export { .. }
-            | Step::Verify { .. }
-            | Step::Judge
-            | Step::Propose => give_up(next, attempt, step, class, reason),
-        },
+        }
+        FailureClass::Policy | FailureClass::Budget => give_up(next, attempt, step, class, reason),
     }
 }
 
-fn pause(next: &mut Next, attempt: u32, jitter: u16) {
-    let at = next.now.plus_millis(next.run.limits.pause_ms(next.run.losses, jitter));
-    let fence = next.next_fence();
-    next.run.state = State::Waiting { attempt, gate: Gate::Retry { at } };
-    next.actions.push(Action::Wake { fence, at });
+/// Where an attempt goes on after an infrastructure loss: what was in a machine is gone with it, so
+/// the attempt begins anew; what the host holds is not done again.
+const fn resume_at(step: Step) -> Step {
+    match step {
+        Step::Prepare | Step::Act { .. } | Step::Export { .. } | Step::Verify { .. } => {
+            Step::Prepare
+        }
+        Step::Judge | Step::Propose | Step::Escalate { .. } => step,
+    }
 }
 
-/// An escalation that failed is performed again at once; the outbox holds it back by its own lease.
-fn pause_and_repeat(next: &mut Next, attempt: u32, step: Step, _jitter: u16) {
-    next.enter(attempt, step);
+fn pause(next: &mut Next, attempt: u32, then: Step, jitter: u16) {
+    let at = next.now.plus_millis(next.run.limits.pause_ms(next.run.losses, jitter));
+    let fence = next.next_fence();
+    next.run.state = State::Waiting { attempt, gate: Gate::Retry { at, then } };
+    next.actions.push(Action::Wake { fence, at });
 }

@@ -18,11 +18,11 @@ pub(crate) fn start(next: &mut Next) -> Result<(), Refused> {
     }
 }
 
-/// A pause is over. Attempts begin at `prepare`, so that the branch may have moved meanwhile.
+/// A pause is over.
 pub(crate) fn wake(next: &mut Next) -> Result<(), Refused> {
     match next.run.state {
-        State::Waiting { attempt, gate: Gate::Retry { at: _ } } => {
-            next.enter(attempt, Step::Prepare);
+        State::Waiting { attempt, gate: Gate::Retry { at: _, then } } => {
+            next.enter(attempt, then);
             Ok(())
         }
         State::Queued
