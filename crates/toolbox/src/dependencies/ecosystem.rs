@@ -134,6 +134,9 @@ pub struct Published {
     pub requires: Vec<(String, String)>,
     /// Whether a file that can be installed at all was published with it (python: a wheel or an sdist).
     pub has_files: bool,
+    /// Published for trying only, though its number does not say so: above the registry's own mark of what is
+    /// current (npm: above the `latest` tag). Always false for registries without such a mark.
+    pub preview: bool,
 }
 
 /// The runtimes of the machine, as their own `--version` says: `1.95.0`, `20.20.2`, `3.11.7`.
