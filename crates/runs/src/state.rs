@@ -12,13 +12,10 @@
 //!
 //! The full table of transitions is `docs/reference/run-states.md`; a test draws it from the code.
 
+pub use domain::Fence;
 use domain::{MachineId, ProposalId, Timestamp};
 
 use crate::failure::{Failure, Limits};
-
-/// Names one action of a run; an answer that carries an older one is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Fence(pub u64);
 
 /// A run, whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
