@@ -1,9 +1,45 @@
 //! Package registries: which versions are published, asked through one caching client for all runs.
 
+pub mod client;
+#[cfg(test)]
+pub(crate) mod scripted_server;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use async_trait::async_trait;
 use domain::Secret;
 use domain::dependency::Ecosystem;
+use futures_util::stream::{self, StreamExt as _};
+
+pub use client::{Client, Fetched, SetUpError};
+
+use crate::dependencies::Published;
+
+/// One ecosystem's registry, asked for what is published. Behind every one is the same [`Client`].
+#[async_trait]
+pub trait Registry: Send + Sync + std::fmt::Debug {
+    /// Whose packages it knows.
+    fn ecosystem(&self) -> Ecosystem;
+
+    /// Every published version of a package, yanked ones and pre-releases included, in no promised order.
+    async fn versions(&self, package: &str) -> Result<Vec<Published>, RegistryError>;
+}
+
+/// What a look-up of many packages found, each with its own answer or its own error.
+pub type Versions = BTreeMap<String, Result<Vec<Published>, RegistryError>>;
+
+/// How many look-ups of one [`versions_many`] are under way at once; the client's own limit holds besides.
+const LOOKUPS_AT_ONCE_MAX: usize = 64;
+
+/// Looks up many packages at once. Every name that was asked for has an entry in the answer.
+pub async fn versions_many(registry: &dyn Registry, packages: &BTreeSet<String>) -> Versions {
+    stream::iter(packages)
+        .map(|package| async move { (package.clone(), registry.versions(package).await) })
+        .buffer_unordered(LOOKUPS_AT_ONCE_MAX)
+        .collect()
+        .await
+}
 
 /// Where an ecosystem's registry is, as the host's package manager is configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +70,12 @@ pub struct Settings {
 /// Why a registry did not answer. None of these ever means "no versions".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegistryError {
+    /// No registry can be asked for such a name; it came from a file, and nothing was sent.
+    #[error("`{package}` is not a package name")]
+    InvalidName {
+        /// The name, made printable.
+        package: String,
+    },
     /// The registry does not know the package.
     #[error("the registry has no package `{package}`")]
     NoSuchPackage {
