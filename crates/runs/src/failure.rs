@@ -8,7 +8,7 @@ pub struct Failure {
     /// Which try.
     pub attempt: u32,
     /// During which step.
-    pub step: &'static str,
+    pub step: String,
     /// Whose fault.
     pub class: FailureClass,
     /// Why, for the next attempt and for people.
@@ -18,7 +18,7 @@ pub struct Failure {
 impl Failure {
     /// A failure of this step.
     pub fn new(attempt: u32, step: Step, class: FailureClass, reason: String) -> Self {
-        Self { attempt, step: step.name(), class, reason }
+        Self { attempt, step: step.name().to_owned(), class, reason }
     }
 }
 
