@@ -1,0 +1,1 @@
+//! What every backend has to pass, as functions over the port.
