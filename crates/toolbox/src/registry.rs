@@ -1,5 +1,6 @@
 //! Package registries: which versions are published, asked through one caching client for all runs.
 
+pub mod cargo;
 pub mod client;
 #[cfg(test)]
 pub(crate) mod scripted_server;
