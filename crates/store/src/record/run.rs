@@ -52,6 +52,8 @@ pub struct Run {
     pub losses: u32,
     /// Why earlier attempts failed, oldest first.
     pub failures: Vec<Failure>,
+    /// How many attempts were begun.
+    pub attempts: u32,
 }
 
 impl Record for Run {
@@ -157,6 +159,8 @@ pub enum Gate {
     Retry {
         /// When.
         at: Timestamp,
+        /// What is done then.
+        then: Step,
     },
 }
 
