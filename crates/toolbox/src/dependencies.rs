@@ -6,6 +6,7 @@
 
 pub mod ecosystem;
 pub mod graph;
+pub mod npm;
 
 pub use ecosystem::{
     Bump, Discovery, Ecosystem, FileEdit, Plan, PlanError, Project, Published, ReadError, Refusal,
