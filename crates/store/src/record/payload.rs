@@ -3,7 +3,7 @@
 use domain::{Digest, RunId, Timestamp};
 
 /// The largest payload, in bytes.
-pub const PAYLOAD_MAX_BYTES: usize = 64 * 1024 * 1024;
+pub const PAYLOAD_MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// How many bytes of salt a payload carries. Without it, short content could be guessed from its digest.
 pub const SALT_BYTES: usize = 32;
