@@ -1,0 +1,152 @@
+//! The local forge: a plain git repository of this host. A proposal is a branch in it, and nothing else of it moves.
+
+mod deliver;
+mod propose;
+
+use domain::{CommitId, Fence, RunId};
+
+use crate::mirror::{self, Mirror};
+use crate::place::{LocalRepository, Source};
+use crate::view::{self, View};
+use crate::{fence, git};
+
+/// Why the repository was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An older action came back.
+    #[error(transparent)]
+    Fence(#[from] fence::Error),
+    /// The mirror failed.
+    #[error(transparent)]
+    Mirror(#[from] mirror::Error),
+    /// The repository cannot be shown to git.
+    #[error(transparent)]
+    View(#[from] view::Error),
+    /// The program failed.
+    #[error(transparent)]
+    Git(#[from] git::Error),
+    /// It is no repository of this host.
+    #[error("`{place}` is not on this host: a branch can only be made in a local repository")]
+    NotLocal {
+        /// Where it is.
+        place: String,
+    },
+    /// The repository's state does not allow it.
+    #[error("{reason}")]
+    Refused {
+        /// Why.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The repository could not be written.
+    #[error("`{place}` could not be written: {reason}")]
+    Unwritable {
+        /// Where.
+        place: String,
+        /// What git or the kernel says.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
+}
+
+impl Error {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Refused { hint, .. } | Self::Unwritable { hint, .. } => hint.clone(),
+            Self::Mirror(error) => error.hint(),
+            Self::Fence(_) => "nothing: a newer action of the run is at work".into(),
+            Self::NotLocal { .. } => "clone the repository and name the clone".into(),
+            Self::View(_) | Self::Git(_) => {
+                "run it again; if it stays, run `git fsck` in the repository".into()
+            }
+        }
+    }
+}
+
+/// Proposes to, merges in and withdraws from one repository of this host.
+#[derive(Debug, Clone)]
+pub struct LocalForge {
+    mirror: Mirror,
+    repository: LocalRepository,
+}
+
+/// A proposal in a local repository: which branch holds which commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Branch {
+    /// The run that it belongs to.
+    pub run: RunId,
+    /// Its short name: `hob/run_…-update-regex`.
+    pub name: String,
+    /// The commit that was proposed.
+    pub head: CommitId,
+    /// The commit it starts from.
+    pub base: CommitId,
+}
+
+impl Branch {
+    /// The branch of a run, named after the title of what it proposes.
+    pub fn of(run: RunId, title: &str, base: CommitId, head: CommitId) -> Self {
+        const SLUG_MAX_CHARS: usize = 40;
+        let name = format!("hob/{run}-{}", crate::slug::slug(title, SLUG_MAX_CHARS));
+        Self { run, name, head, base }
+    }
+
+    pub(crate) fn ref_name(&self) -> String {
+        format!("refs/heads/{}", self.name)
+    }
+}
+
+impl LocalForge {
+    /// The forge of a mirrored local repository.
+    pub fn new(mirror: Mirror) -> Result<Self, Error> {
+        match mirror.source().clone() {
+            Source::Local(repository) => Ok(Self { mirror, repository }),
+            Source::Remote(url) => Err(Error::NotLocal { place: url.as_str().to_owned() }),
+        }
+    }
+
+    fn place(&self) -> String {
+        self.repository.top().display().to_string()
+    }
+
+    fn raise(&self, run: RunId, fence: Fence) -> Result<(), Error> {
+        Ok(fence::raise(&self.mirror, run, fence)?)
+    }
+
+    async fn view(&self) -> Result<View, Error> {
+        Ok(View::open(&self.mirror.git, &self.repository, &self.mirror.scratch()).await?)
+    }
+
+    /// What a ref of the repository names now.
+    async fn ref_value(&self, shown: &View, name: &str) -> Result<Option<CommitId>, Error> {
+        let call = self.mirror.git.on(shown.git_dir(), "rev-parse");
+        let told = call.args(["--verify", "--quiet", "--end-of-options", name]).run().await?;
+        Ok(told.text().parse().ok())
+    }
+
+    fn unwritable(&self, error: git::Error) -> Error {
+        let git::Error::Failed { stderr, .. } = &error else { return error.into() };
+        let says = |needle: &str| stderr.contains(needle);
+        let hint = if says("No space left") || says("Disk quota") {
+            "make space on the repository's disk"
+        } else if says("Read-only file system") {
+            "the repository's file system is read-only: name a copy of it"
+        } else if says("Permission denied") || says("insufficient permission") {
+            "give this user leave to write its git folder"
+        } else if says(".lock") && says("File exists") {
+            "another git program is at work there, or died: wait, or remove the lock file that is named"
+        } else if says("cannot lock ref") && says("exists; cannot create") {
+            "a branch is in the way: rename it"
+        } else {
+            "run `git fsck` there"
+        };
+        Error::Unwritable {
+            place: self.place(),
+            reason: git::last_lines(stderr),
+            hint: hint.into(),
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Bringing a mirror up to date, and what may be wrong with the source.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use domain::CommitId;
+use tempfile::TempDir;
+
+use super::lock::Lock;
+use super::{Error, Mirror, Note, REFRESH_MAX_BYTES, Refreshed};
+use crate::git::{self, Reach};
+use crate::place::{LocalRepository, RemoteUrl, Source};
+use crate::view::{self, Format, View};
+
+/// Where `HEAD` of the source is kept, should it be on no branch.
+const SOURCE_HEAD: &str = "refs/hob/source-head";
+
+pub(super) async fn refresh(
+    mirror: &Mirror,
+    lock: &Lock,
+    branch: Option<&str>,
+) -> Result<Refreshed, Error> {
+    clear_up(mirror)?;
+    let head = match &mirror.source {
+        Source::Local(repository) => from_local(mirror, lock, repository).await?,
+        Source::Remote(url) => from_remote(mirror, lock, url).await?,
+    };
+    let branches = branches(mirror).await?;
+    let place = mirror.source.to_string();
+    let mut notes = head.notes;
+    let (head, target) = match (branch, head.branch) {
+        (Some(wanted), _) => (tip(&branches, wanted, &place)?, Some(wanted.to_owned())),
+        (None, Some(name)) => (tip(&branches, &name, &place)?, Some(name)),
+        (None, None) => {
+            notes.push(Note::Detached);
+            let told = mirror.on("rev-parse").args(["--verify", SOURCE_HEAD]).ok().await?.text();
+            let commit = told.parse().map_err(|_| Error::NoCommit {
+                place: place.clone(),
+                reason: "HEAD is detached and names no commit".into(),
+                hint: "check out a branch, or name one with `--branch`".into(),
+            })?;
+            (commit, None)
+        }
+    };
+    let shallow = mirror.shallow_file().is_some();
+    if shallow {
+        notes.push(Note::Shallow);
+    }
+    Ok(Refreshed { head, target, branches, shallow, notes })
+}
+
+/// What `HEAD` of the source says; no branch where it is detached.
+struct SourceHead {
+    branch: Option<String>,
+    notes: Vec<Note>,
+}
+
+async fn from_local(
+    mirror: &Mirror,
+    lock: &Lock,
+    repository: &LocalRepository,
+) -> Result<SourceHead, Error> {
+    let shown = View::open(&mirror.git, repository, &mirror.scratch()).await?;
+    create(mirror, lock, &shown.format).await?;
+    let place = mirror.source.to_string();
+    let on_view = |subcommand| mirror.git.on(shown.git_dir(), subcommand);
+    let symbolic = on_view("symbolic-ref").args(["-q", "HEAD"]).run().await?.text();
+    let branch = symbolic.strip_prefix("refs/heads/").map(str::to_owned);
+    let known = on_view("for-each-ref").args(["--count=1", "refs/heads"]).run().await?;
+    if known.code != Some(0) {
+        return Err(unreadable(&place, &shown.format, known.into_error()));
+    }
+    if branch.is_some() && known.stdout.is_empty() {
+        return Err(Error::NoCommit {
+            place,
+            reason: "it is empty".into(),
+            hint: "commit something first".into(),
+        });
+    }
+    let mut fetch = fetch(mirror, lock, Reach::LocalRepository)?;
+    if mirror.shallow_file().is_some() && !shown.shallow {
+        fetch = fetch.arg("--unshallow");
+    }
+    fetch = fetch.arg("--").arg(shown.git_dir()).args(REFSPECS);
+    if branch.is_none() {
+        fetch = fetch.arg(format!("+HEAD:{SOURCE_HEAD}"));
+    }
+    fetch.ok().await.map_err(|error| unreadable(&place, &shown.format, error))?;
+    let mut notes = Vec::new();
+    if let Some(note) = uncommitted(mirror, repository, &shown).await? {
+        notes.push(note);
+    }
+    Ok(SourceHead { branch, notes })
+}
+
+async fn from_remote(mirror: &Mirror, lock: &Lock, url: &RemoteUrl) -> Result<SourceHead, Error> {
+    let place = mirror.source.to_string();
+    let told = mirror
+        .git
+        .call("ls-remote")
+        .reach(Reach::Network)
+        .args(["--symref", "--", url.as_str(), "HEAD"])
+        .ok()
+        .await
+        .map_err(|error| unreachable(&place, error))?
+        .text();
+    let format = Format {
+        objects: if told.lines().any(|l| l.split('\t').next().is_some_and(|id| id.len() == 64)) {
+            "sha256".into()
+        } else {
+            "sha1".into()
+        },
+        refs: "files".into(),
+        shared: None,
+        partial: false,
+    };
+    let branch = told.lines().find_map(|line| {
+        let name = line.strip_prefix("ref: refs/heads/")?;
+        name.split('\t').next().map(str::to_owned)
+    });
+    if told.is_empty() {
+        return Err(Error::NoCommit {
+            place,
+            reason: "it is empty, or its HEAD names a branch that is not there".into(),
+            hint: "push something first".into(),
+        });
+    }
+    create(mirror, lock, &format).await?;
+    let mut fetch = fetch(mirror, lock, Reach::Network)?.args(["--", url.as_str()]).args(REFSPECS);
+    if branch.is_none() {
+        fetch = fetch.arg(format!("+HEAD:{SOURCE_HEAD}"));
+    }
+    fetch.ok().await.map_err(|error| unreachable(&place, error))?;
+    Ok(SourceHead { branch, notes: Vec::new() })
+}
+
+const REFSPECS: [&str; 2] = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
+
+fn fetch<'a>(mirror: &'a Mirror, lock: &Lock, reach: Reach) -> Result<git::Call<'a>, Error> {
+    Ok(mirror
+        .on("fetch")
+        .reach(reach)
+        .input_file(lock.file()?)
+        .file_max_bytes(REFRESH_MAX_BYTES)
+        .args(["--quiet", "--prune", "--no-tags", "--no-write-fetch-head"])
+        .args(["--no-auto-maintenance", "--no-recurse-submodules", "--update-shallow"]))
+}
+
+/// Makes the bare repository, whole or not at all.
+async fn create(mirror: &Mirror, lock: &Lock, format: &Format) -> Result<(), Error> {
+    let git_dir = mirror.git_dir();
+    if git_dir.exists() {
+        return Ok(());
+    }
+    let io = |source| Error::Io { action: format!("make `{}`", git_dir.display()), source };
+    let fresh = TempDir::with_prefix_in("new-", mirror.scratch()).map_err(io)?;
+    let call = mirror.git.on(fresh.path(), "init").input_file(lock.file()?);
+    let object_format = format!("--object-format={}", format.objects);
+    call.args(["--quiet", "--bare", "--template=", "--initial-branch=hob-mirror", &object_format])
+        .ok()
+        .await?;
+    let own = Format { refs: "files".into(), shared: None, ..format.clone() };
+    fs::write(fresh.path().join("config"), view::config_text(&own)).map_err(io)?;
+    fs::rename(fresh.keep(), &git_dir).map_err(io)
+}
+
+/// Takes away what a process left that died in the middle. The lock is ours, and no git program of an earlier
+/// holder lives (each holds the lock too), so whatever lies here belongs to nobody.
+fn clear_up(mirror: &Mirror) -> Result<(), Error> {
+    let io = |path: &Path| {
+        let action = format!("clear up `{}`", path.display());
+        move |source| Error::Io { action, source }
+    };
+    let scratch = mirror.scratch();
+    for entry in fs::read_dir(&scratch).map_err(io(&scratch))? {
+        let path = entry.map_err(io(&scratch))?.path();
+        remove(&path).map_err(io(&path))?;
+    }
+    let git_dir = mirror.git_dir();
+    if git_dir.exists() {
+        clear_locks(&git_dir, 0).map_err(io(&git_dir))?;
+    }
+    Ok(())
+}
+
+fn remove(path: &Path) -> std::io::Result<()> {
+    let gone = if fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    };
+    match gone {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Removes `*.lock` files of refs and half-written packs.
+fn clear_locks(folder: &Path, depth: usize) -> std::io::Result<()> {
+    const DEPTH_MAX: usize = 64;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            let of_interest = depth > 0 || name == "refs" || name == "objects";
+            let fan_out = name.len() == 2 && folder.ends_with("objects");
+            if name.starts_with("tmp_objdir") {
+                remove(&path)?;
+            } else if of_interest && !fan_out && depth < DEPTH_MAX {
+                clear_locks(&path, depth + 1)?;
+            }
+        } else if path.extension().is_some_and(|e| e == "lock") || name.starts_with("tmp_") {
+            remove(&path)?;
+        }
+    }
+    Ok(())
+}
+
+async fn branches(mirror: &Mirror) -> Result<BTreeMap<String, CommitId>, Error> {
+    let listed = mirror
+        .on("for-each-ref")
+        .args(["--format=%(objectname) %(refname)", "refs/heads"])
+        .ok()
+        .await?
+        .text();
+    Ok(listed
+        .lines()
+        .filter_map(|line| {
+            let (commit, name) = line.split_once(' ')?;
+            Some((name.strip_prefix("refs/heads/")?.to_owned(), commit.parse().ok()?))
+        })
+        .collect())
+}
+
+fn tip(
+    branches: &BTreeMap<String, CommitId>,
+    wanted: &str,
+    place: &str,
+) -> Result<CommitId, Error> {
+    const NAMED_MAX: usize = 8;
+    branches.get(wanted).cloned().ok_or_else(|| {
+        let known: Vec<&str> = branches.keys().map(String::as_str).take(NAMED_MAX).collect();
+        Error::NoCommit {
+            place: place.to_owned(),
+            reason: format!("there is no branch `{}`", wanted.escape_debug()),
+            hint: if known.is_empty() {
+                "commit something first".into()
+            } else {
+                format!("name one with `--branch`; there are {}", known.join(", "))
+            },
+        }
+    })
+}
+
+/// Counts what the work tree holds besides commits. Only a note, so whatever cannot be told is not told.
+async fn uncommitted(
+    mirror: &Mirror,
+    repository: &LocalRepository,
+    shown: &View,
+) -> Result<Option<Note>, Error> {
+    let Some(work_tree) = &repository.work_tree else { return Ok(None) };
+    let Some(index) = shown.copy_index(&repository.git_dir)? else { return Ok(None) };
+    let told = mirror
+        .git
+        .on(shown.git_dir(), "status")
+        .env("GIT_WORK_TREE", work_tree)
+        .env("GIT_INDEX_FILE", index)
+        .args(["--porcelain", "-z", "--no-renames", "--ignore-submodules=all"])
+        .arg("--untracked-files=normal")
+        .run()
+        .await;
+    let Ok(told) = told else { return Ok(None) };
+    let entries = || told.stdout.split(|b| *b == 0).filter(|entry| !entry.is_empty());
+    let untracked = entries().filter(|entry| entry.starts_with(b"??")).count();
+    let changed = entries().count() - untracked;
+    let clean = told.code != Some(0) || changed + untracked == 0;
+    Ok((!clean).then_some(Note::Uncommitted { changed, untracked }))
+}
+
+fn unreadable(place: &str, format: &Format, error: git::Error) -> Error {
+    let git::Error::Failed { stderr, .. } = &error else { return error.into() };
+    let hint = if format.partial {
+        "it is a partial clone: run `git fetch --refetch --no-filter` there, or name its URL"
+    } else if stderr.contains("Permission denied") {
+        "give this user leave to read all of its git folder"
+    } else if stderr.contains("No space left") {
+        "make space in the data folder"
+    } else {
+        "run `git fsck` there: some of its objects are missing or broken"
+    };
+    Error::Fetch { place: place.to_owned(), reason: git::last_lines(stderr), hint: hint.into() }
+}
+
+fn unreachable(place: &str, error: git::Error) -> Error {
+    let git::Error::Failed { stderr, .. } = &error else { return error.into() };
+    let says = |needle: &str| stderr.contains(needle);
+    let hint = if says("Could not resolve host") || says("Could not resolve hostname") {
+        "check the host's name and this machine's network"
+    } else if says("Authentication failed") || says("terminal prompts disabled") || says("403") {
+        "hob has no credential for it: use an ssh URL with an agent, or a local clone"
+    } else if says("Permission denied") || says("Host key verification failed") {
+        "check that `ssh` reaches the host from this account without asking anything"
+    } else if says("not found") || says("does not exist") || says("does not appear to be") {
+        "check the URL: there is no repository that this account may see"
+    } else if says("No space left") {
+        "make space in the data folder"
+    } else {
+        "check that `git ls-remote` reaches it from here"
+    };
+    Error::Fetch { place: place.to_owned(), reason: git::last_lines(stderr), hint: hint.into() }
+}
