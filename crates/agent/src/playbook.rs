@@ -1,0 +1,136 @@
+//! The deterministic playbooks: dependency updates, and remediation of known vulnerabilities.
+//!
+//! Both walk the same way. The [`survey`] reads every project and the graph that it locks. Versions are chosen
+//! by `toolbox::dependencies::choose`, the package manager moves them in the machine, and only what the
+//! files say afterwards counts ([`checkout`]). Where an earlier attempt broke a check, [`bisect`] finds the part
+//! that holds. What was not done stands in the outcome with its true reason; what could not be read makes the
+//! outcome incomplete, and an incomplete outcome without a change is handed to people: it is never "nothing to do".
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::agent::Playbook as Settings;
+use domain::dependency::{Ecosystem as Kind, Left, Why};
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use toolbox::dependencies::Runtimes;
+
+use crate::context::Context;
+use crate::outcome::{BrainError, Outcome};
+use crate::port::Workspace;
+
+mod catalog;
+mod checkout;
+mod moves;
+mod remediation;
+mod report;
+mod runtimes;
+mod survey;
+mod text;
+mod updates;
+mod vulnerable;
+mod ways;
+
+#[cfg(test)]
+mod tests;
+
+use catalog::Catalog;
+use checkout::Checkout;
+
+/// A playbook with its settings.
+#[derive(Debug, Clone)]
+pub struct Playbook {
+    settings: Settings,
+}
+
+/// What a playbook works with, whichever it is.
+#[derive(Debug)]
+struct Work<'a> {
+    context: Context<'a>,
+    checkout: Checkout<'a>,
+    catalog: Catalog<'a>,
+    runtimes: Runtimes,
+    left: Vec<Left>,
+    /// Which advisories were closed, by project, package and the version that had them.
+    closed: report::Closed,
+    /// What the advisories are about, by id.
+    notes: BTreeMap<String, String>,
+}
+
+impl Playbook {
+    /// The playbook that a definition names.
+    pub const fn new(settings: Settings) -> Self {
+        Self { settings }
+    }
+
+    /// Does the work in the checkout. The same tree, registries and advisories give the same outcome.
+    pub async fn run(
+        &self,
+        context: &Context<'_>,
+        workspace: &dyn Workspace,
+    ) -> Result<Outcome, BrainError> {
+        let wanted = match &self.settings {
+            Settings::Updates(settings) => &settings.ecosystems,
+            Settings::Remediation(settings) => &settings.ecosystems,
+        };
+        workspace.progress("reading manifests and lock files");
+        let survey = survey::survey(context, workspace, wanted).await?;
+        let kinds: BTreeSet<_> =
+            survey.places.iter().map(|place| place.project.ecosystem).collect();
+        let base = survey.graphs.clone();
+        let mut work = Work {
+            context: *context,
+            runtimes: runtimes::read(workspace, kinds).await?,
+            checkout: Checkout::new(workspace, context.files, &survey.places, survey.graphs),
+            catalog: Catalog::new(context.versions),
+            left: survey.left,
+            closed: report::Closed::new(),
+            notes: BTreeMap::new(),
+        };
+        match &self.settings {
+            Settings::Updates(settings) => {
+                let _held = updates::run(&mut work, settings).await?;
+            }
+            Settings::Remediation(settings) => {
+                let _held = remediation::run(&mut work, settings).await?;
+            }
+        }
+        Ok(report::outcome(work, &base, &self.settings))
+    }
+}
+
+impl Work<'_> {
+    /// Whether the last attempt found that moving this package needs a code change.
+    fn needed_code_before(&self, kind: Kind, package: &str) -> bool {
+        self.context.previous.is_some_and(|previous| {
+            previous.left.iter().any(|left| {
+                left.why == Why::NeedsCodeChange
+                    && left.ecosystem == Some(kind)
+                    && left.package == package
+            })
+        })
+    }
+}
+
+impl Work<'_> {
+    /// What the last attempt quoted for a package whose move needs a code change.
+    fn left_for_code(&self, at: usize, package: &str) -> Option<String> {
+        let kind = self.checkout.places()[at].project.ecosystem;
+        let left = self.context.previous?.left.iter().find(|left| {
+            left.why == Why::NeedsCodeChange
+                && left.ecosystem == Some(kind)
+                && left.package == package
+        })?;
+        Some(left.detail.clone())
+    }
+}
+
+/// The patterns of a definition as one matcher.
+fn globs(patterns: &[String]) -> Result<GlobSet, BrainError> {
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        let glob = Glob::new(pattern).map_err(|error| {
+            BrainError::Failed(format!("the definition's `ignore`: `{pattern}`: {error}"))
+        })?;
+        set.add(glob);
+    }
+    set.build().map_err(|error| BrainError::Failed(format!("the definition's `ignore`: {error}")))
+}

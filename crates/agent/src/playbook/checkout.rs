@@ -1,0 +1,300 @@
+//! The checkout as a playbook has changed it so far: bumps go in, graphs come out, every step can be undone.
+//!
+//! Undoing writes the remembered bytes back; nothing here asks git for them, because the work tree's git
+//! belongs to the repository under work. Only [`Checkout::scrub`], which cleans up behind checks, uses it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use domain::RepoPath;
+use domain::exec::Exec;
+use domain::limit::{QUOTE_MAX_CHARS, head_chars};
+use toolbox::dependencies::{
+    Bump, Ecosystem, Graph, PlanError, Project, ReadError, Refusal, RefusalKind,
+};
+use toolbox::files::{Content, FileSet};
+
+use crate::outcome::BrainError;
+use crate::port::{Workspace, WorkspaceError};
+
+/// One project and whose it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Place<'a> {
+    pub(crate) ecosystem: &'a dyn Ecosystem,
+    pub(crate) project: Project,
+}
+
+/// Why bumps did not go in. The checkout is as it was before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// hob cannot plan it: a requirement that it does not move.
+    Immovable(String),
+    /// The package manager says no.
+    Resolver(Refusal),
+    /// What came out is no readable lock or manifest.
+    Unreadable(String),
+}
+
+impl Refused {
+    /// The words for a person.
+    pub(crate) fn words(&self) -> &str {
+        match self {
+            Self::Immovable(words) | Self::Unreadable(words) => words,
+            Self::Resolver(refusal) => &refusal.quote,
+        }
+    }
+}
+
+/// A state of the checkout to go back to.
+#[derive(Debug, Clone)]
+pub(crate) struct Mark {
+    files: BTreeMap<RepoPath, Option<Content>>,
+    graphs: Vec<Arc<Graph>>,
+}
+
+/// The checkout with its changes.
+#[derive(Clone)]
+pub(crate) struct Checkout<'a> {
+    workspace: &'a dyn Workspace,
+    base: &'a FileSet,
+    places: &'a [Place<'a>],
+    files: FileSet,
+    graphs: Vec<Arc<Graph>>,
+    touched: BTreeSet<RepoPath>,
+}
+
+impl std::fmt::Debug for Checkout<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Checkout").field("touched", &self.touched).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Checkout<'a> {
+    /// A checkout as the base commit has it; `graphs` in the order of `places`.
+    pub(crate) fn new(
+        workspace: &'a dyn Workspace,
+        base: &'a FileSet,
+        places: &'a [Place<'a>],
+        graphs: Vec<Arc<Graph>>,
+    ) -> Self {
+        let files = base.clone();
+        Self { workspace, base, places, files, graphs, touched: BTreeSet::new() }
+    }
+
+    pub(crate) fn places(&self) -> &'a [Place<'a>] {
+        self.places
+    }
+
+    /// The graph of a place as it is now.
+    pub(crate) fn graph(&self, place: usize) -> Arc<Graph> {
+        Arc::clone(&self.graphs[place])
+    }
+
+    pub(crate) fn workspace(&self) -> &'a dyn Workspace {
+        self.workspace
+    }
+
+    /// The files that differ from the base.
+    pub(crate) fn changed(&self) -> BTreeSet<RepoPath> {
+        let differs = |path: &&RepoPath| self.files.content(path) != self.base.content(path);
+        self.touched.iter().filter(differs).cloned().collect()
+    }
+
+    /// Moves packages of a place. On a refusal everything is as before.
+    pub(crate) async fn apply(
+        &mut self,
+        at: usize,
+        bumps: &[Bump],
+    ) -> Result<Result<(), Refused>, BrainError> {
+        let graph = self.graph(at);
+        let bumps: Vec<Bump> = bumps.iter().filter(|b| is_open(&graph, b)).cloned().collect();
+        if bumps.is_empty() {
+            return Ok(Ok(()));
+        }
+        let mark = self.mark();
+        let refused = match self.try_apply(at, &graph, &bumps).await {
+            Ok(()) => return Ok(Ok(())),
+            Err(Stop::Refused(refused)) => refused,
+            Err(Stop::Brain(error)) => return Err(error),
+        };
+        self.back_to(&mark).await?;
+        Ok(Err(refused))
+    }
+
+    async fn try_apply(&mut self, at: usize, graph: &Graph, bumps: &[Bump]) -> Result<(), Stop> {
+        let place = &self.places[at];
+        let plan = place.ecosystem.plan(&place.project, &self.files, graph, bumps)?;
+        for edit in &plan.edits {
+            self.touched.insert(edit.path.clone());
+            self.write(&edit.path, edit.text.as_bytes()).await?;
+        }
+        self.touched.extend(plan.writes.iter().cloned());
+        let mut result = Ok(());
+        for command in &plan.commands {
+            self.workspace.progress(&command.display());
+            let done = self.workspace.exec(command).await.map_err(brain)?;
+            if !done.success() {
+                result = Err(refused(place.ecosystem.refusal(command, &done))?);
+                break;
+            }
+        }
+        for path in plan.writes.iter().chain(plan.edits.iter().map(|edit| &edit.path)) {
+            self.reread(path).await?;
+        }
+        result.map_err(Stop::Refused)?;
+        self.graphs[at] = Arc::new(read_graph(place, &self.files, self.workspace).await??);
+        Ok(())
+    }
+
+    async fn reread(&mut self, path: &RepoPath) -> Result<(), BrainError> {
+        match self.workspace.read(path).await.map_err(brain)? {
+            Some(bytes) => self.files.set(path.clone(), Content::Bytes(bytes)),
+            None => self.files.remove(path),
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self, path: &RepoPath, bytes: &[u8]) -> Result<(), BrainError> {
+        self.workspace.write(path, bytes).await.map_err(brain)?;
+        self.files.set(path.clone(), Content::Bytes(bytes.to_vec()));
+        Ok(())
+    }
+
+    /// The state to go back to later.
+    pub(crate) fn mark(&self) -> Mark {
+        let content = |path: &RepoPath| (path.clone(), self.files.content(path).cloned());
+        Mark { files: self.touched.iter().map(content).collect(), graphs: self.graphs.clone() }
+    }
+
+    /// Makes the checkout what it was at `mark`.
+    pub(crate) async fn back_to(&mut self, mark: &Mark) -> Result<(), BrainError> {
+        for path in self.touched.clone() {
+            let wanted = match mark.files.get(&path) {
+                Some(content) => content.clone(),
+                None => self.base.content(&path).cloned(),
+            };
+            if self.files.content(&path) == wanted.as_ref() {
+                continue;
+            }
+            self.put(&path, wanted).await?;
+        }
+        self.graphs.clone_from(&mark.graphs);
+        Ok(())
+    }
+
+    async fn put(&mut self, path: &RepoPath, wanted: Option<Content>) -> Result<(), BrainError> {
+        match wanted {
+            Some(Content::Bytes(bytes)) => self.write(path, &bytes).await,
+            // A plan never writes to what is no regular file of readable size: the write is refused.
+            Some(Content::TooLarge(_) | Content::Symlink(_) | Content::Submodule) => Ok(()),
+            None => {
+                let remove = Exec::new(["rm", "-f", "--", path.as_str()], "undo a step");
+                self.workspace.exec(&remove).await.map_err(brain)?;
+                self.files.remove(path);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes away what checks left behind in tracked files and beside them, and keeps the playbook's own changes.
+    pub(crate) async fn scrub(&mut self) -> Result<(), BrainError> {
+        for argv in [
+            ["git", "checkout", "--quiet", "--force", "--", "."].as_slice(),
+            ["git", "clean", "--quiet", "-ffd"].as_slice(),
+        ] {
+            let command = Exec::new(argv.iter().copied(), "clean up after checks");
+            let done = self.workspace.exec(&command).await.map_err(brain)?;
+            if !done.success() {
+                return Err(BrainError::Failed(format!(
+                    "`{}` failed: {}",
+                    command.display(),
+                    head_chars(done.stderr_text().trim(), QUOTE_MAX_CHARS)
+                )));
+            }
+        }
+        for path in self.changed() {
+            let content = self.files.content(&path).cloned();
+            self.put(&path, content).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads the graph of a place; the inner error says why the package manager or the files refuse.
+pub(crate) async fn read_graph(
+    place: &Place<'_>,
+    files: &FileSet,
+    workspace: &dyn Workspace,
+) -> Result<Result<Graph, Refused>, BrainError> {
+    let mut resolved = None;
+    if let Some(command) = place.ecosystem.resolve(&place.project, files) {
+        workspace.progress(&command.display());
+        let done = workspace.exec(&command).await.map_err(brain)?;
+        if !done.success() {
+            return refused(place.ecosystem.refusal(&command, &done)).map(Err);
+        }
+        if done.dropped_bytes > 0 {
+            return Ok(Err(Refused::Unreadable(format!(
+                "`{}` printed more than hob keeps",
+                command.display()
+            ))));
+        }
+        resolved = Some(done.stdout);
+    }
+    let graph = place.ecosystem.graph(&place.project, files, resolved.as_deref());
+    Ok(graph.map_err(|error: ReadError| Refused::Unreadable(error.to_string())))
+}
+
+/// A refusal for want of a network is nobody's answer: the attempt is tried again.
+fn refused(refusal: Refusal) -> Result<Refused, BrainError> {
+    match refusal.kind {
+        RefusalKind::Network => Err(BrainError::Infrastructure(refusal.quote)),
+        RefusalKind::Constraint
+        | RefusalKind::NotInstallable
+        | RefusalKind::ToolMissing
+        | RefusalKind::Other => Ok(Refused::Resolver(refusal)),
+    }
+}
+
+/// Whether there is still something to move for a bump.
+fn is_open(graph: &Graph, bump: &Bump) -> bool {
+    graph.named(&bump.package).any(|(_, package)| package.version == bump.from)
+}
+
+/// What a workspace's failure means to a brain.
+pub(crate) fn brain(error: WorkspaceError) -> BrainError {
+    match error {
+        WorkspaceError::Lost(reason) => BrainError::Infrastructure(reason),
+        WorkspaceError::Stopped => BrainError::Stopped,
+        WorkspaceError::Refused(_) | WorkspaceError::OverLimit(_) => {
+            BrainError::Failed(error.to_string())
+        }
+    }
+}
+
+/// What ends an application: an answer, or a failure.
+enum Stop {
+    Refused(Refused),
+    Brain(BrainError),
+}
+
+impl From<BrainError> for Stop {
+    fn from(error: BrainError) -> Self {
+        Self::Brain(error)
+    }
+}
+
+impl From<Refused> for Stop {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<PlanError> for Stop {
+    fn from(error: PlanError) -> Self {
+        Self::Refused(match error {
+            PlanError::Immovable { .. } => Refused::Immovable(error.to_string()),
+            PlanError::Read(error) => Refused::Unreadable(error.to_string()),
+        })
+    }
+}

@@ -1,0 +1,320 @@
+//! Remediation: out of the reach of every known advisory, with as small a change as there is.
+//!
+//! The whole graph is matched, transitive and development dependencies too. Findings are closed one after the other,
+//! nearest to the project's own manifests first, by the cheapest way that the package manager accepts ([`super::ways`]).
+//! After each step the graph is read and matched again: a step stays only if something closed and nothing opened; what a
+//! step brings in is closed on top of it, or the step is undone. At the end, moves that later ones made needless are
+//! taken out, and what the last graph still holds is reported as left: nothing is called fixed that still matches.
+
+use std::collections::BTreeMap;
+
+use domain::agent::RemediationSettings;
+use domain::dependency::{Left, Why};
+use toolbox::dependencies::{Bump, RefusalKind};
+
+use super::Work;
+use super::checkout::{Mark, Refused};
+use super::moves::{self, Move};
+use super::vulnerable::{Finding, Policy, count, is_better, is_no_worse};
+use super::ways::{self, NoWay, Way};
+use crate::outcome::BrainError;
+
+/// The most findings that are worked on in one project.
+const FINDINGS_MAX: usize = 500;
+
+/// The most ways that the package manager is asked to go for one finding.
+const WAYS_TRIED_MAX: usize = 12;
+
+/// How deep a step may bring in findings of its own that are closed on top of it.
+const NESTED_MAX: usize = 3;
+
+/// How often findings that had no way are looked at again after others have moved.
+const PASSES_MAX: usize = 2;
+
+/// The most moves of one project that are tried without each other.
+const MINIMISED_MAX: usize = 24;
+
+/// The most other ways that are remembered for when a check breaks.
+const OTHERS_MAX: usize = 3;
+
+/// Why findings stay, by package and version.
+type GivenUp = BTreeMap<(String, String), NoWay>;
+
+/// Closes what can be closed; returns the moves that are in the checkout.
+pub(super) async fn run(
+    work: &mut Work<'_>,
+    settings: &RemediationSettings,
+) -> Result<Vec<Move>, BrainError> {
+    let policy = Policy::new(settings)?;
+    work.left.extend(work.context.advisories.unreadable());
+    let mut moves = Vec::new();
+    for at in 0..work.checkout.places().len() {
+        policy.set_aside(work, at);
+        let before = policy.findings(work, at);
+        if before.is_empty() {
+            continue;
+        }
+        let start = work.checkout.mark();
+        let given_up = GivenUp::new();
+        let mut project = Project { work: &mut *work, policy: &policy, at, start, given_up };
+        let held = project.close_all().await?;
+        let held = project.without_needless(held).await?;
+        let given_up = project.given_up;
+        prove(work, &policy, at, &before, &given_up);
+        moves.extend(held);
+    }
+    Ok(moves)
+}
+
+/// Matches the graph once more: only what is gone from it was closed, and whatever is in it is left.
+pub(super) fn prove(
+    work: &mut Work<'_>,
+    policy: &Policy,
+    at: usize,
+    before: &[Finding],
+    given_up: &GivenUp,
+) {
+    let after = policy.findings(work, at);
+    let still = count(&after);
+    for finding in before {
+        let same =
+            after.iter().find(|a| a.package == finding.package && a.version == finding.version);
+        let closed = finding.advisories.iter().filter(|id| match same {
+            Some(same) => !same.advisories.contains(*id),
+            None => !still.contains_key(&(finding.package.clone(), (*id).clone())),
+        });
+        let key = (at, finding.package.clone(), finding.version.clone());
+        work.closed.entry(key).or_default().extend(closed.cloned());
+    }
+    let kind = work.checkout.places()[at].project.ecosystem;
+    for finding in after {
+        let reason = given_up.get(&(finding.package.clone(), finding.version.clone()));
+        let no_way = reason.cloned().unwrap_or_else(|| NoWay {
+            why: Why::OverLimit,
+            detail: format!("one run works on at most {FINDINGS_MAX} findings of a project"),
+        });
+        let label = if finding.development_only { " (development only)" } else { "" };
+        for advisory in finding.advisories {
+            work.left.push(Left {
+                ecosystem: Some(kind),
+                advisory: Some(advisory),
+                package: finding.package.clone(),
+                version: finding.version.clone(),
+                why: no_way.why,
+                detail: format!("{}{label}", no_way.detail),
+            });
+        }
+    }
+}
+
+struct Project<'p, 'a> {
+    work: &'p mut Work<'a>,
+    policy: &'p Policy,
+    at: usize,
+    /// The checkout before this project was worked on.
+    start: Mark,
+    given_up: GivenUp,
+}
+
+impl Project<'_, '_> {
+    async fn close_all(&mut self) -> Result<Vec<Move>, BrainError> {
+        let mut moves = Vec::new();
+        for _ in 0..PASSES_MAX {
+            let mut progress = false;
+            for _ in 0..FINDINGS_MAX {
+                let findings = self.policy.findings(self.work, self.at);
+                let key = |f: &Finding| (f.package.clone(), f.version.clone());
+                let next = findings.into_iter().find(|f| !self.given_up.contains_key(&key(f)));
+                let Some(finding) = next else { break };
+                match self.close(&finding, 0).await? {
+                    Ok(closed) => {
+                        progress = true;
+                        moves.push(closed);
+                    }
+                    Err(no_way) => {
+                        self.given_up.insert(key(&finding), no_way);
+                    }
+                }
+            }
+            let open_again = self.policy.findings(self.work, self.at);
+            if !progress || open_again.is_empty() {
+                break;
+            }
+            // Others have moved since: what had no way then may have one now.
+            self.given_up.retain(|_, no_way| {
+                !matches!(no_way.why, Why::HeldByParent | Why::RefusedByResolver)
+            });
+        }
+        Ok(moves)
+    }
+
+    /// Closes one finding, or leaves the checkout as it was.
+    async fn close(
+        &mut self,
+        finding: &Finding,
+        depth: usize,
+    ) -> Result<Result<Move, NoWay>, BrainError> {
+        if let Some(before) = self.work.left_for_code(self.at, &finding.package) {
+            return Ok(Err(NoWay { why: Why::NeedsCodeChange, detail: before }));
+        }
+        let line = format!("looking for a way out for {} {}", finding.package, finding.version);
+        self.work.checkout.workspace().progress(&line);
+        let ways = match ways::ways(self.work, self.policy, self.at, finding).await {
+            Ok(ways) => ways,
+            Err(no_way) => return Ok(Err(no_way)),
+        };
+        let ways = self.after_previous(finding, ways);
+        let before = count(&self.policy.findings(self.work, self.at));
+        let mut first_refusal = None;
+        for (tried, way) in ways.iter().enumerate().take(WAYS_TRIED_MAX) {
+            let mark = self.work.checkout.mark();
+            match self.go(finding, way, depth).await? {
+                Ok(steps) => {
+                    let after = count(&self.policy.findings(self.work, self.at));
+                    if is_better(&before, &after) {
+                        let others = self.others(way, &ways[tried + 1..]);
+                        return Ok(Ok(Move { place: self.at, steps, others }));
+                    }
+                    first_refusal.get_or_insert_with(|| NoWay {
+                        why: Why::RefusedByResolver,
+                        detail: "what the package manager locked instead has an advisory too"
+                            .into(),
+                    });
+                }
+                Err(refused) => {
+                    first_refusal.get_or_insert_with(|| no_way(&refused));
+                }
+            }
+            self.work.checkout.back_to(&mark).await?;
+        }
+        Ok(Err(first_refusal.unwrap_or_else(|| NoWay {
+            why: Why::NoFixedVersion,
+            detail: "no version is out of the advisories' reach".to_owned(),
+        })))
+    }
+
+    /// Goes a way: all at once, else parents first, each with the graph that the one before left. What it
+    /// brings in is closed on top of it.
+    async fn go(
+        &mut self,
+        finding: &Finding,
+        way: &Way,
+        depth: usize,
+    ) -> Result<Result<Vec<Vec<Bump>>, Refused>, BrainError> {
+        let mark = self.work.checkout.mark();
+        let known = self.policy.findings(self.work, self.at);
+        let mut steps = vec![way.bumps.clone()];
+        let mut answer = self.work.checkout.apply(self.at, &way.bumps).await?;
+        if answer.is_ok() && self.is_there(finding) {
+            answer = Err(Refused::Immovable(format!(
+                "the package manager reported success and kept {} {}",
+                finding.package, finding.version
+            )));
+        }
+        if answer.is_err() && way.bumps.len() > 1 {
+            self.work.checkout.back_to(&mark).await?;
+            steps = way.bumps.iter().map(|bump| vec![bump.clone()]).collect();
+            for step in &steps {
+                if let Err(refused) = self.work.checkout.apply(self.at, step).await? {
+                    return Ok(Err(refused));
+                }
+            }
+            answer = Ok(());
+        }
+        if let Err(refused) = answer {
+            return Ok(Err(refused));
+        }
+        if depth < NESTED_MAX {
+            let is_known = |f: &Finding| {
+                known.iter().any(|k| k.package == f.package && k.version == f.version)
+            };
+            let brought = self.policy.findings(self.work, self.at);
+            for new in brought.into_iter().filter(|f| !is_known(f) && f.package != finding.package)
+            {
+                if let Ok(nested) = Box::pin(self.close(&new, depth + 1)).await? {
+                    steps.extend(nested.steps);
+                }
+            }
+        }
+        Ok(Ok(steps))
+    }
+
+    fn is_there(&self, finding: &Finding) -> bool {
+        let graph = self.work.checkout.graph(self.at);
+        graph.named(&finding.package).any(|(_, package)| package.version == finding.version)
+    }
+
+    /// What the last attempt settled on comes first; what it passed over on the way there is not gone again.
+    fn after_previous(&self, finding: &Finding, ways: Vec<Way>) -> Vec<Way> {
+        let Some(previous) = self.work.context.previous else { return ways };
+        let kind = self.work.checkout.places()[self.at].project.ecosystem;
+        let settled = ways.iter().position(|way| {
+            way.bumps.last().is_some_and(|bump| {
+                previous.updates.iter().any(|update| {
+                    update.ecosystem == kind
+                        && update.package == finding.package
+                        && update.from == bump.from
+                        && update.to == bump.to
+                })
+            })
+        });
+        ways.into_iter().skip(settled.unwrap_or(0)).collect()
+    }
+
+    /// Ways for when a check breaks: not further from the manifests than this one, and compatible with it.
+    fn others(&self, way: &Way, rest: &[Way]) -> Vec<Vec<Vec<Bump>>> {
+        let ecosystem = self.work.checkout.places()[self.at].ecosystem;
+        let compatible = |other: &&Way| {
+            let pair = way.bumps.last().zip(other.bumps.last());
+            other.is_lock_only() == way.is_lock_only()
+                && other.bumps.len() == way.bumps.len()
+                && pair.is_some_and(|(a, b)| {
+                    ecosystem
+                        .step(&a.to, &b.to)
+                        .is_some_and(|step| step <= domain::dependency::UpdateKind::Minor)
+                })
+        };
+        let kept = rest.iter().filter(compatible).take(OTHERS_MAX);
+        kept.map(|other| vec![other.bumps.clone()]).collect()
+    }
+
+    /// Takes out moves that later ones made needless.
+    async fn without_needless(&mut self, moves: Vec<Move>) -> Result<Vec<Move>, BrainError> {
+        if moves.len() < 2 || moves.len() > MINIMISED_MAX {
+            return Ok(moves);
+        }
+        let done = self.work.checkout.mark();
+        let reached = count(&self.policy.findings(self.work, self.at));
+        let mut kept = moves;
+        let mut best = done;
+        // The last one closed something that all before it had left open: it is needed.
+        for at in (0..kept.len() - 1).rev() {
+            let mut fewer = kept.clone();
+            fewer.remove(at);
+            self.work.checkout.back_to(&self.start).await?;
+            let accepted = moves::put_in(&mut self.work.checkout, &fewer).await?.is_ok();
+            let open = count(&self.policy.findings(self.work, self.at));
+            if accepted && is_no_worse(&reached, &open) {
+                kept = fewer;
+                best = self.work.checkout.mark();
+            }
+        }
+        self.work.checkout.back_to(&best).await?;
+        Ok(kept)
+    }
+}
+
+fn no_way(refused: &Refused) -> NoWay {
+    let why = match refused {
+        Refused::Immovable(_) => Why::RefusedByResolver,
+        Refused::Unreadable(_) => Why::Unreadable,
+        Refused::Resolver(refusal) => match refusal.kind {
+            RefusalKind::NotInstallable => Why::NotInstallable,
+            RefusalKind::ToolMissing => Why::Unreadable,
+            RefusalKind::Constraint | RefusalKind::Network | RefusalKind::Other => {
+                Why::RefusedByResolver
+            }
+        },
+    };
+    NoWay { why, detail: refused.words().to_owned() }
+}

@@ -1,0 +1,195 @@
+//! From what the files say before and after to what is reported: updates, what is left, and how it ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use domain::RepoPath;
+use domain::agent::Playbook as Settings;
+use domain::dependency::{Left, Update, UpdateKind, Why};
+use toolbox::dependencies::{Graph, Source};
+
+use super::checkout::Place;
+use super::{Work, text};
+use crate::outcome::{Ending, Outcome};
+
+/// Which advisories a version of a package was open to before and is no longer.
+pub(super) type Closed = BTreeMap<(usize, String, String), BTreeSet<String>>;
+
+/// The outcome of the work as the files have it now.
+pub(super) fn outcome(work: Work<'_>, base: &[Arc<Graph>], settings: &Settings) -> Outcome {
+    let updates = updates(&work, base);
+    let added = added(&work, base);
+    let mut left = work.left;
+    left.sort_by(|a, b| {
+        (a.why, a.ecosystem, &a.package, &a.version, &a.advisory, &a.detail).cmp(&(
+            b.why,
+            b.ecosystem,
+            &b.package,
+            &b.version,
+            &b.advisory,
+            &b.detail,
+        ))
+    });
+    left.dedup();
+    let complete = !left.iter().any(|left| left.why.makes_incomplete());
+    let ending = ending(&updates, &left, complete, settings);
+    let facts = text::Facts {
+        updates: &updates,
+        left: &left,
+        added: &added,
+        notes: &work.notes,
+        complete,
+        ending,
+        settings,
+    };
+    let (title, body) = (facts.title(), facts.body());
+    Outcome { updates, left, complete, ending, title, body }
+}
+
+/// Something done is a change. Something that people have to look at, and nothing done, is theirs. Entries
+/// that say no more than what the definition or time itself says do not make work for anybody.
+fn ending(updates: &[Update], left: &[Left], complete: bool, settings: &Settings) -> Ending {
+    if !updates.is_empty() {
+        return Ending::Changed;
+    }
+    let undone = left.iter().any(|left| match left.why {
+        Why::Informational | Why::Ignored | Why::DevelopmentOnly | Why::OutsideLevel => false,
+        Why::NeedsCodeChange | Why::Unreadable | Why::Unsupported => true,
+        Why::NoFixedVersion
+        | Why::NotInstallable
+        | Why::RefusedByResolver
+        | Why::HeldByParent
+        | Why::TooYoung
+        | Why::NotFromRegistry
+        | Why::OverLimit => matches!(settings, Settings::Remediation(_)),
+    });
+    if undone || !complete { Ending::HandOver } else { Ending::NoChange }
+}
+
+/// Every package that stood in a graph before and stands there with another version now.
+fn updates(work: &Work<'_>, base: &[Arc<Graph>]) -> Vec<Update> {
+    let changed = work.checkout.changed();
+    let mut found: BTreeMap<(domain::dependency::Ecosystem, String, String, String), Update> =
+        BTreeMap::new();
+    for (at, place) in work.checkout.places().iter().enumerate() {
+        let now = work.checkout.graph(at);
+        let mut unplaced: BTreeSet<String> = BTreeSet::new();
+        let mut own = Vec::new();
+        for (name, from, to) in stepped(place, &base[at], &now) {
+            let advisories = work.closed.get(&(at, name.clone(), from.clone()));
+            let advisories: BTreeSet<String> = advisories.cloned().unwrap_or_default();
+            let Some(to) = to else {
+                unplaced.extend(advisories);
+                continue;
+            };
+            let kind = kind(place, &from, &to);
+            let files = files(place, &base[at], &name, &changed);
+            let ecosystem = place.project.ecosystem;
+            let advisories = advisories.into_iter().collect();
+            own.push(Update { ecosystem, package: name, from, to, kind, advisories, files });
+        }
+        // An advisory whose package is gone altogether was closed by whatever moved instead.
+        if let Some(first) = own.first_mut() {
+            first.advisories.extend(unplaced);
+        }
+        for update in own {
+            let key =
+                (update.ecosystem, update.package.clone(), update.from.clone(), update.to.clone());
+            match found.get_mut(&key) {
+                None => {
+                    found.insert(key, update);
+                }
+                Some(known) => {
+                    known.advisories.extend(update.advisories);
+                    known.files.extend(update.files);
+                }
+            }
+        }
+    }
+    let mut updates: Vec<Update> = found.into_values().collect();
+    for update in &mut updates {
+        update.advisories.sort();
+        update.advisories.dedup();
+        update.files.sort();
+        update.files.dedup();
+    }
+    updates
+}
+
+fn kind(place: &Place<'_>, from: &str, to: &str) -> UpdateKind {
+    if place.ecosystem.compare(to, from) == Some(std::cmp::Ordering::Less) {
+        return UpdateKind::Downgrade;
+    }
+    place.ecosystem.step(from, to).unwrap_or(UpdateKind::Major)
+}
+
+/// The versions that are gone from a graph, each with the version that stands in its place.
+fn stepped(
+    place: &Place<'_>,
+    before: &Graph,
+    now: &Graph,
+) -> Vec<(String, String, Option<String>)> {
+    let mut stepped = Vec::new();
+    let (before, now) = (versions(before), versions(now));
+    for (name, old) in before {
+        let new = now.get(&name).cloned().unwrap_or_default();
+        let order = |list: Vec<String>| {
+            let mut list = list;
+            list.sort_by(|a, b| place.ecosystem.compare(a, b).unwrap_or(std::cmp::Ordering::Equal));
+            list
+        };
+        let mut fresh = order(new.difference(&old).cloned().collect());
+        for gone in order(old.difference(&new).cloned().collect()) {
+            let above =
+                |to: &String| place.ecosystem.compare(to, &gone) != Some(std::cmp::Ordering::Less);
+            let to = match fresh.iter().position(above) {
+                Some(at) => Some(fresh.remove(at)),
+                None if fresh.is_empty() => {
+                    let rest = order(new.iter().cloned().collect());
+                    rest.iter().find(|to| above(to)).or(rest.last()).cloned()
+                }
+                None => fresh.pop(),
+            };
+            stepped.push((name.clone(), gone, to));
+        }
+    }
+    stepped
+}
+
+/// Packages that no version of stood in a graph before.
+fn added(work: &Work<'_>, base: &[Arc<Graph>]) -> Vec<String> {
+    let mut added = BTreeSet::new();
+    for (at, before) in base.iter().enumerate() {
+        let before = versions(before);
+        for (name, versions) in versions(&work.checkout.graph(at)) {
+            if !before.contains_key(&name) {
+                added.extend(versions.iter().map(|version| format!("{name} {version}")));
+            }
+        }
+    }
+    added.into_iter().collect()
+}
+
+fn versions(graph: &Graph) -> BTreeMap<String, BTreeSet<String>> {
+    let mut versions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for package in &graph.packages {
+        if package.source == Source::Registry {
+            versions.entry(package.name.clone()).or_default().insert(package.version.clone());
+        }
+    }
+    versions
+}
+
+/// The changed files that say which version of a package is used.
+fn files(
+    place: &Place<'_>,
+    graph: &Graph,
+    package: &str,
+    changed: &BTreeSet<RepoPath>,
+) -> Vec<RepoPath> {
+    let asked = graph.direct.iter().filter(|r| r.package == package).map(|r| &r.manifest);
+    let locked = graph.named(package).map(|(_, package)| &package.locked_in);
+    let files: BTreeSet<&RepoPath> =
+        asked.chain(locked).chain(place.project.lock.as_ref()).collect();
+    files.into_iter().filter(|path| changed.contains(*path)).cloned().collect()
+}

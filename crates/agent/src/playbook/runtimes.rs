@@ -1,0 +1,56 @@
+//! Which runtimes the machine has, asked of the machine itself.
+
+use domain::dependency::Ecosystem as Kind;
+use domain::exec::Exec;
+use toolbox::dependencies::Runtimes;
+
+use super::checkout::brain;
+use crate::outcome::BrainError;
+use crate::port::Workspace;
+
+/// How long a runtime may take to say its version, in milliseconds.
+const VERSION_TIMEOUT_MS: u64 = 60_000;
+
+/// The versions of the runtimes that these ecosystems need; `None` where the machine has none.
+pub(crate) async fn read(
+    workspace: &dyn Workspace,
+    kinds: impl IntoIterator<Item = Kind>,
+) -> Result<Runtimes, BrainError> {
+    let mut runtimes = Runtimes::default();
+    for kind in kinds {
+        let (program, slot) = match kind {
+            Kind::Cargo => ("rustc", &mut runtimes.rust),
+            Kind::Npm => ("node", &mut runtimes.node),
+            Kind::Python => ("python3", &mut runtimes.python),
+        };
+        let mut command = Exec::new([program, "--version"], "read the runtime's version");
+        command.timeout_ms = VERSION_TIMEOUT_MS;
+        let done = workspace.exec(&command).await.map_err(brain)?;
+        if done.success() {
+            *slot = version(&done.stdout_text());
+        }
+    }
+    Ok(runtimes)
+}
+
+/// The first word that looks like a version: `rustc 1.95.0 (..)`, `v20.20.2`, `Python 3.11.7`.
+fn version(text: &str) -> Option<String> {
+    text.split_whitespace()
+        .map(|word| word.strip_prefix('v').unwrap_or(word))
+        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+        .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version;
+
+    #[test]
+    fn every_runtime_says_its_version_in_its_own_way() {
+        let read = |text| version(text).unwrap_or_default();
+        assert_eq!(read("rustc 1.95.0 (f2d3ce0bd 2026-03-21)\n"), "1.95.0");
+        assert_eq!(read("v20.20.2\n"), "20.20.2");
+        assert_eq!(read("Python 3.11.7\n"), "3.11.7");
+        assert_eq!(version("command not found"), None);
+    }
+}

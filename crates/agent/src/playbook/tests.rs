@@ -1,0 +1,5 @@
+//! The playbooks on a small invented ecosystem, where every class of trouble can be written down in a few lines.
+
+mod remediating;
+mod toy;
+mod updating;

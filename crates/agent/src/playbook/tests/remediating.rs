@@ -1,0 +1,365 @@
+//! Remediation: one test for every class of trouble on the way out of an advisory.
+
+use domain::agent::{Playbook as Settings, RemediationSettings};
+use domain::dependency::{Left, Why};
+
+use super::toy::{Shown, World, reasons, remediation};
+use crate::outcome::Ending;
+
+fn check(shown: &Shown, expected: &[&str]) {
+    assert_eq!(shown.brief(), expected.join("\n"));
+}
+
+#[test]
+fn the_nearest_fixed_version_is_taken_and_not_the_newest() {
+    let world = World::default()
+        .versions("a", &["1.0.0", "1.0.1", "1.0.2", "1.5.0", "2.0.0"])
+        .advisory("X-1", "a", "<1.0.1");
+    let shown = world.remediate("a ^1.0\n", "a 1.0.0\n");
+    check(&shown, &["Changed", "a 1.0.0 -> 1.0.1 closes X-1"]);
+    assert_eq!(shown.manifest, "a ^1.0\n");
+}
+
+#[test]
+fn a_fixed_version_that_was_never_published_or_was_taken_back_is_passed_over() {
+    let world = World::default()
+        .versions("a", &["1.0.0", "!1.0.2", "1.0.3"])
+        .advisory("X-1", "a", "<1.0.1");
+    check(&world.remediate("a ^1.0\n", "a 1.0.0\n"), &["Changed", "a 1.0.0 -> 1.0.3 closes X-1"]);
+}
+
+#[test]
+fn a_fixed_version_that_does_not_run_here_is_passed_over() {
+    let world = World::default()
+        .publish("a", "1.0.0", "")
+        .publish("a", "1.0.1@9", "")
+        .publish("a", "1.1.0", "")
+        .advisory("X-1", "a", "<1.0.1");
+    check(&world.remediate("a ^1.0\n", "a 1.0.0\n"), &["Changed", "a 1.0.0 -> 1.1.0 closes X-1"]);
+}
+
+#[test]
+fn when_no_fixed_version_runs_here_that_is_the_reason() {
+    let world = World::default()
+        .publish("a", "1.0.0", "")
+        .publish("a", "1.0.1@9", "")
+        .advisory("X-1", "a", "<1.0.1");
+    check(
+        &world.remediate("a ^1.0\n", "a 1.0.0\n"),
+        &[
+            "HandOver",
+            "left X-1 a 1.0.0: NotInstallable: no version without an advisory can be used here: 1.0.1: needs runtime 9",
+        ],
+    );
+}
+
+#[test]
+fn what_the_package_manager_cannot_install_is_passed_over_too() {
+    let mut world =
+        World::default().versions("a", &["1.0.0", "1.0.1", "1.0.2"]).advisory("X-1", "a", "<1.0.1");
+    world.uninstallable.insert(("a".to_owned(), "1.0.1".to_owned()));
+    check(&world.remediate("a ^1.0\n", "a 1.0.0\n"), &["Changed", "a 1.0.0 -> 1.0.2 closes X-1"]);
+}
+
+#[test]
+fn the_nearest_fixed_version_of_one_advisory_that_leaves_another_open_is_passed_over() {
+    let world = World::default()
+        .versions("a", &["1.0.0", "1.0.1", "1.0.2", "1.0.3"])
+        .advisory("X-1", "a", "<1.0.1")
+        .advisory("X-2", "a", "<1.0.2");
+    check(
+        &world.remediate("a ^1.0\n", "a 1.0.0\n"),
+        &["Changed", "a 1.0.0 -> 1.0.2 closes X-1 X-2"],
+    );
+}
+
+#[test]
+fn a_fixed_version_with_a_new_advisory_is_passed_over() {
+    let world = World::default()
+        .versions("a", &["1.0.0", "1.0.1", "1.0.2"])
+        .advisory("X-1", "a", "<1.0.1")
+        .advisory("X-2", "a", "=1.0.1");
+    check(&world.remediate("a ^1.0\n", "a 1.0.0\n"), &["Changed", "a 1.0.0 -> 1.0.2 closes X-1"]);
+}
+
+#[test]
+fn a_fix_that_brings_in_a_vulnerable_package_brings_its_fix_too() {
+    let world = World::default()
+        .publish("a", "1.0.0", "")
+        .publish("a", "1.0.1", "b ^1.0")
+        .versions("b", &["1.0.0", "1.0.1", "1.2.0"])
+        .advisory("X-1", "a", "<1.0.1")
+        .advisory("X-2", "b", ">=1.2.0");
+    let shown = world.remediate("a ^1.0\n", "a 1.0.0\n");
+    // The package manager would take `b` 1.2.0, which has an advisory and no newer version: a step back helps.
+    assert_eq!(shown.outcome.ending, Ending::Changed);
+    assert_eq!(shown.outcome.left, []);
+    assert_eq!(shown.lock, "a 1.0.1 b@1.0.1\nb 1.0.1\n");
+}
+
+#[test]
+fn a_fix_that_brings_in_what_cannot_be_fixed_is_not_taken() {
+    let world = World::default()
+        .publish("a", "1.0.0", "")
+        .publish("a", "1.0.1", "b ^1.0")
+        .publish("a", "1.0.2", "")
+        .versions("b", &["1.0.0"])
+        .advisory("X-1", "a", "<1.0.1")
+        .advisory("X-2", "b", "*");
+    check(&world.remediate("a ^1.0\n", "a 1.0.0\n"), &["Changed", "a 1.0.0 -> 1.0.2 closes X-1"]);
+}
+
+#[test]
+fn a_transitive_fix_within_its_parents_range_changes_the_lock_alone() {
+    let world = World::default()
+        .publish("p", "1.0.0", "c ^1.0")
+        .versions("c", &["1.0.0", "1.0.1", "1.9.0"])
+        .advisory("X-1", "c", "<1.0.1");
+    let shown = world.remediate("p ^1.0\n", "p 1.0.0 c@1.0.0\nc 1.0.0\n");
+    check(&shown, &["Changed", "c 1.0.0 -> 1.0.1 closes X-1"]);
+    assert_eq!(shown.manifest, "p ^1.0\n");
+}
+
+#[test]
+fn a_transitive_fix_that_needs_its_parent_raises_it_to_the_nearest_version_that_admits_it() {
+    let world = World::default()
+        .publish("p", "1.0.0", "c ~1.0.0")
+        .publish("p", "1.1.0", "c ~1.0.0")
+        .publish("p", "1.2.0", "c ~1.1.0")
+        .publish("p", "1.3.0", "c ~1.1.0")
+        .versions("c", &["1.0.0", "1.1.0", "1.1.1"])
+        .advisory("X-1", "c", "<1.1.0");
+    let shown = world.remediate("p ^1.0\n", "p 1.0.0 c@1.0.0\nc 1.0.0\n");
+    check(&shown, &["Changed", "c 1.0.0 -> 1.1.0 closes X-1", "p 1.0.0 -> 1.2.0"]);
+}
+
+#[test]
+fn parents_of_parents_are_raised_as_far_as_the_manifest() {
+    let world = World::default()
+        .publish("g", "1.0.0", "p =1.0.0")
+        .publish("g", "2.0.0", "p =2.0.0")
+        .publish("p", "1.0.0", "c =1.0.0")
+        .publish("p", "2.0.0", "c =1.0.1")
+        .versions("c", &["1.0.0", "1.0.1"])
+        .advisory("X-1", "c", "<1.0.1");
+    let shown = world.remediate("g ^1.0\n", "g 1.0.0 p@1.0.0\np 1.0.0 c@1.0.0\nc 1.0.0\n");
+    check(
+        &shown,
+        &["Changed", "c 1.0.0 -> 1.0.1 closes X-1", "g 1.0.0 -> 2.0.0", "p 1.0.0 -> 2.0.0"],
+    );
+    assert_eq!(shown.manifest, "g ^2.0.0\n");
+}
+
+#[test]
+fn a_parent_that_drops_the_vulnerable_package_is_a_fix() {
+    let world = World::default()
+        .publish("p", "1.0.0", "c ^1.0")
+        .publish("p", "1.1.0", "d ^1.0")
+        .versions("c", &["1.0.0"])
+        .versions("d", &["1.0.0"])
+        .advisory("X-1", "c", "*");
+    check(
+        &world.remediate("p ^1.0\n", "p 1.0.0 c@1.0.0\nc 1.0.0\n"),
+        &["Changed", "p 1.0.0 -> 1.1.0 closes X-1"],
+    );
+}
+
+#[test]
+fn a_parent_without_a_newer_version_is_named_as_what_holds_the_fix_back() {
+    let world = World::default()
+        .publish("p", "1.0.0", "c =1.0.0")
+        .versions("c", &["1.0.0", "1.0.1"])
+        .advisory("X-1", "c", "<1.0.1");
+    let shown = world.remediate("p ^1.0\n", "p 1.0.0 c@1.0.0\nc 1.0.0\n");
+    assert_eq!(shown.outcome.ending, Ending::HandOver);
+    assert_eq!(reasons(&shown.outcome), [("c".to_owned(), Why::HeldByParent)]);
+    assert!(shown.outcome.left[0].detail.starts_with("p 1.0.0 requires c =1.0.0"), "{shown:?}");
+}
+
+#[test]
+fn an_exact_pin_or_an_upper_bound_is_moved_to_the_nearest_fix() {
+    let world = World::default()
+        .versions("a", &["1.0.0", "1.0.1", "1.1.0"])
+        .versions("b", &["1.0.0", "2.0.0", "2.1.0"])
+        .advisory("X-1", "a", "<1.0.1")
+        .advisory("X-2", "b", "<2.0.0");
+    let shown = world.remediate("a =1.0.0\nb <2\n", "a 1.0.0\nb 1.0.0\n");
+    check(&shown, &["Changed", "a 1.0.0 -> 1.0.1 closes X-1", "b 1.0.0 -> 2.0.0 closes X-2"]);
+    assert_eq!(shown.manifest, "a =1.0.1\nb ^2.0.0\n");
+}
+
+#[test]
+fn a_fix_within_the_range_is_preferred_to_a_lower_one_that_changes_the_manifest() {
+    // Both 1.0.x (excluded by the manifest's pin of a parent) and 1.1 are fixed; the lock alone can take 1.1.
+    let world = World::default()
+        .publish("p", "1.0.0", "c >=1.0.0")
+        .versions("c", &["1.0.0", "1.0.1", "1.1.0"])
+        .advisory("X-1", "c", "<1.0.1");
+    check(
+        &world.remediate("p ^1.0\nc =1.0.0\n", "c 1.0.0\np 1.0.0 c@1.0.0\n"),
+        &["Changed", "c 1.0.0 -> 1.0.1 closes X-1"],
+    );
+}
+
+#[test]
+fn two_vulnerable_versions_of_one_name_are_each_closed_in_their_own_line() {
+    let world = World::default()
+        .publish("p", "1.0.0", "c ^1.0")
+        .publish("q", "1.0.0", "c ^2.0")
+        .versions("c", &["1.0.0", "1.0.1", "2.0.0", "2.0.1", "2.0.2"])
+        .advisory("X-1", "c", "<1.0.1")
+        .advisory("X-2", "c", ">=2.0.0, <2.0.1");
+    check(
+        &world
+            .remediate("p ^1.0\nq ^1.0\n", "p 1.0.0 c@1.0.0\nq 1.0.0 c@2.0.0\nc 1.0.0\nc 2.0.0\n"),
+        &["Changed", "c 1.0.0 -> 1.0.1 closes X-1", "c 2.0.0 -> 2.0.1 closes X-2"],
+    );
+}
+
+#[test]
+fn a_package_without_any_fixed_version_is_left_with_that_reason() {
+    let world = World::default()
+        .versions("a", &["1.0.0", "1.1.0"])
+        .versions("b", &["1.0.0", "1.0.1"])
+        .advisory("X-1", "a", "*")
+        .advisory("X-2", "b", "<1.0.1");
+    check(
+        &world.remediate("a ^1.0\nb ^1.0\n", "a 1.0.0\nb 1.0.0\n"),
+        &[
+            "Changed",
+            "b 1.0.0 -> 1.0.1 closes X-2",
+            "left X-1 a 1.0.0: NoFixedVersion: every usable one of the 2 published versions has an advisory",
+        ],
+    );
+}
+
+#[test]
+fn what_can_be_closed_is_closed_where_one_advisory_has_no_fix() {
+    let world = World::default()
+        .versions("a", &["1.0.0", "1.0.1", "1.0.2"])
+        .advisory("X-1", "a", "<1.0.1")
+        .advisory("X-2", "a", "*");
+    check(
+        &world.remediate("a ^1.0\n", "a 1.0.0\n"),
+        &[
+            "Changed",
+            "a 1.0.0 -> 1.0.1 closes X-1",
+            "left X-2 a 1.0.1: NoFixedVersion: every usable one of the 3 published versions has an advisory",
+        ],
+    );
+}
+
+#[test]
+fn a_step_back_is_taken_only_where_nothing_else_helps_and_is_called_so() {
+    let world = World::default().versions("a", &["1.0.0", "1.1.0"]).advisory("X-1", "a", ">=1.1.0");
+    check(
+        &world.remediate("a ^1.0\n", "a 1.1.0\n"),
+        &["Changed", "a 1.1.0 -> 1.0.0 (downgrade) closes X-1"],
+    );
+}
+
+#[test]
+fn informational_ignored_and_development_findings_are_told_and_make_no_work() {
+    let mut world = World::default()
+        .versions("a", &["1.0.0"])
+        .versions("b", &["1.0.0", "1.0.1"])
+        .versions("c", &["1.0.0", "1.0.1"])
+        .versions("d", &["1.0.0", "1.0.1"])
+        .advisory("X-2", "b", "<1.0.1")
+        .advisory("X-3", "c", "<1.0.1")
+        .advisory("X-4", "d", "<1.0.1");
+    world.advisories.push(("X-1".into(), "a".into(), "*".into(), true));
+    let settings = Settings::Remediation(RemediationSettings {
+        development: false,
+        ignore: vec!["b".to_owned()],
+        ignore_advisories: vec!["X-3".to_owned()],
+        ..remediation()
+    });
+    let shown = world.run(
+        "a ^1.0\nb ^1.0\nc ^1.0\nd ^1.0 dev\n",
+        "a 1.0.0\nb 1.0.0\nc 1.0.0\nd 1.0.0\n",
+        settings,
+    );
+    check(
+        &shown,
+        &[
+            "NoChange",
+            "left X-4 d 1.0.0: DevelopmentOnly: reached through development dependencies alone",
+            "left X-2 b 1.0.0: Ignored: the definition ignores this package",
+            "left X-3 c 1.0.0: Ignored: the definition accepts this advisory",
+            "left X-1 a 1.0.0: Informational: what X-1 is about",
+        ],
+    );
+}
+
+#[test]
+fn development_findings_are_fixed_where_the_definition_wants_it_and_labelled_where_not_possible() {
+    let world = World::default().versions("d", &["1.0.0"]).advisory("X-4", "d", "*");
+    let shown = world.remediate("d ^1.0 dev\n", "d 1.0.0\n");
+    assert!(shown.outcome.left[0].detail.ends_with("(development only)"), "{shown:?}");
+    let world = World::default().versions("d", &["1.0.0", "1.0.1"]).advisory("X-4", "d", "<1.0.1");
+    check(
+        &world.remediate("d ^1.0 dev\n", "d 1.0.0\n"),
+        &["Changed", "d 1.0.0 -> 1.0.1 closes X-4"],
+    );
+}
+
+#[test]
+fn a_vulnerable_package_from_git_is_left_to_people() {
+    let world = World::default().versions("a", &["1.0.0", "1.0.1"]).advisory("X-1", "a", "<1.0.1");
+    let shown = world.remediate("a ^1.0 git\n", "a 1.0.0\n");
+    assert_eq!(shown.outcome.ending, Ending::HandOver);
+    assert_eq!(reasons(&shown.outcome), [("a".to_owned(), Why::NotFromRegistry)]);
+}
+
+#[test]
+fn a_move_that_a_later_one_makes_needless_is_taken_out() {
+    // `p` is nearer to the manifest and moves last only because `c` had to be looked at first in the lock below.
+    let world = World::default()
+        .publish("a", "1.0.0", "c ^1.0")
+        .publish("a", "1.0.1", "")
+        .publish("z", "1.0.0", "a ^1.0")
+        .versions("c", &["1.0.0", "1.0.1"])
+        .advisory("X-1", "c", "<1.0.1")
+        .advisory("X-2", "a", "<1.0.1");
+    let shown = world.remediate("c ^1.0\nz ^1.0\n", "a 1.0.0 c@1.0.0\nc 1.0.0\nz 1.0.0 a@1.0.0\n");
+    check(&shown, &["Changed", "a 1.0.0 -> 1.0.1 closes X-2", "c 1.0.0 -> 1.0.1 closes X-1"]);
+    let shown = world.remediate("z ^1.0\n", "a 1.0.0 c@1.0.0\nc 1.0.0\nz 1.0.0 a@1.0.0\n");
+    check(&shown, &["Changed", "a 1.0.0 -> 1.0.1 closes X-1 X-2"]);
+}
+
+#[test]
+fn advisories_that_cannot_be_read_are_never_nothing_to_do() {
+    let mut world = World::default().versions("a", &["1.0.0"]);
+    world.unreadable.push(Left {
+        ecosystem: None,
+        advisory: None,
+        package: "X-9.json".to_owned(),
+        version: String::new(),
+        why: Why::Unreadable,
+        detail: "not JSON".to_owned(),
+    });
+    check(
+        &world.remediate("a ^1.0\n", "a 1.0.0\n"),
+        &["HandOver, incomplete", "left X-9.json : Unreadable: not JSON"],
+    );
+}
+
+#[test]
+fn a_vulnerable_package_whose_registry_is_silent_is_unreadable_and_not_unfixable() {
+    let mut world =
+        World::default().versions("a", &["1.0.0", "1.0.1"]).advisory("X-1", "a", "<1.0.1");
+    world.unreachable.insert("a".to_owned());
+    let shown = world.remediate("a ^1.0\n", "a 1.0.0\n");
+    assert_eq!(shown.outcome.ending, Ending::HandOver);
+    assert!(!shown.outcome.complete);
+    assert_eq!(reasons(&shown.outcome), [("a".to_owned(), Why::Unreadable)]);
+}
+
+#[test]
+fn nothing_vulnerable_is_nothing_to_do_and_a_second_run_finds_nothing() {
+    let world = World::default().versions("a", &["1.0.0", "1.0.1"]).advisory("X-1", "a", "<1.0.1");
+    check(&world.remediate("a ^1.0\n", "a 1.0.1\n"), &["NoChange"]);
+    let first = world.remediate("a ^1.0\n", "a 1.0.0\n");
+    check(&world.remediate(&first.manifest, &first.lock), &["NoChange"]);
+}

@@ -1,0 +1,596 @@
+//! An invented ecosystem with its registry, its package manager and its advisories, all in memory.
+//!
+//! Manifest `toy.txt`: one `name range [dev] [git]` a line. Lock `toy.lock`: one `name version [dep@version ..]` a line,
+//! written by the package manager `toy move name from to ..`, which keeps what is locked wherever it may.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use domain::agent::{
+    Grouping, Playbook as Settings, RemediationSettings, UpdateLevel, UpdateSettings,
+};
+use domain::check::{Check, ResultFormat};
+use domain::dependency::{Ecosystem as Kind, Left, Update, UpdateKind, Why};
+use domain::exec::{Exec, ExecResult, Exit};
+use domain::{RepoPath, Timestamp};
+use semver::{Version, VersionReq};
+use toolbox::dependencies::{
+    Bump, Discovery, Ecosystem, FileEdit, Graph, Package, PackageId, Plan, PlanError, Project,
+    Published, ReadError, Refusal, RefusalKind, Requirement, Runtimes, Source,
+};
+use toolbox::files::{Content, FileSet};
+use toolbox::registry::RegistryError;
+
+use crate::context::{Advisories, Context, Match, Previous, Versions};
+use crate::outcome::Outcome;
+use crate::playbook::Playbook;
+use crate::port::{Workspace, WorkspaceError};
+
+/// Everything outside the repository.
+#[derive(Debug, Default)]
+pub(super) struct World {
+    pub(super) registry: BTreeMap<String, Vec<Published>>,
+    /// Id, package, range, informational.
+    pub(super) advisories: Vec<(String, String, String, bool)>,
+    pub(super) unreadable: Vec<Left>,
+    /// Packages that the registry cannot be asked about.
+    pub(super) unreachable: BTreeSet<String>,
+    /// Versions that break the check.
+    pub(super) broken: BTreeSet<(String, String)>,
+    /// Versions that the package manager cannot install, whatever the registry says.
+    pub(super) uninstallable: BTreeSet<(String, String)>,
+    /// At most one version of a name, as in Python.
+    pub(super) single: bool,
+    pub(super) proposed: Vec<Update>,
+    pub(super) previous: Option<Previous>,
+}
+
+impl World {
+    /// Publishes `name version`, requiring `dep range, dep range`; `!` before the version means yanked, a runtime after `@`.
+    pub(super) fn publish(mut self, name: &str, version: &str, requires: &str) -> Self {
+        let (version, runtime) = match version.split_once('@') {
+            Some((version, runtime)) => (version, Some(runtime.to_owned())),
+            None => (version, None),
+        };
+        let (yanked, version) = match version.strip_prefix('!') {
+            Some(version) => (true, version),
+            None => (false, version),
+        };
+        let requires = requires.split(',').filter_map(|part| part.trim().split_once(' '));
+        self.registry.entry(name.to_owned()).or_default().push(Published {
+            version: version.to_owned(),
+            yanked,
+            published_at: Some(Timestamp::from_millis(1_000)),
+            runtime,
+            requires: requires.map(|(n, r)| (n.to_owned(), r.to_owned())).collect(),
+            has_files: true,
+            preview: false,
+        });
+        self
+    }
+
+    pub(super) fn versions(mut self, name: &str, versions: &[&str]) -> Self {
+        for version in versions {
+            self = self.publish(name, version, "");
+        }
+        self
+    }
+
+    pub(super) fn advisory(mut self, id: &str, package: &str, range: &str) -> Self {
+        self.advisories.push((id.to_owned(), package.to_owned(), range.to_owned(), false));
+        self
+    }
+
+    pub(super) fn breaks(mut self, package: &str, version: &str) -> Self {
+        self.broken.insert((package.to_owned(), version.to_owned()));
+        self
+    }
+
+    pub(super) fn updates(&self, manifest: &str, lock: &str, settings: UpdateSettings) -> Shown {
+        self.run(manifest, lock, Settings::Updates(settings))
+    }
+
+    pub(super) fn remediate(&self, manifest: &str, lock: &str) -> Shown {
+        self.run(manifest, lock, Settings::Remediation(remediation()))
+    }
+
+    pub(super) fn run(&self, manifest: &str, lock: &str, settings: Settings) -> Shown {
+        let mut files = FileSet::new();
+        for (path, text) in [("toy.txt", manifest), ("toy.lock", lock)] {
+            files.set(path_of(path), Content::Bytes(text.as_bytes().to_vec()));
+        }
+        let machine = Machine {
+            world: self,
+            files: Mutex::new(
+                [("toy.txt", manifest), ("toy.lock", lock)]
+                    .map(|(path, text)| (path_of(path), text.as_bytes().to_vec()))
+                    .into(),
+            ),
+            ran: Mutex::new(Vec::new()),
+        };
+        let ecosystems: [&dyn Ecosystem; 1] = [&Toy];
+        let checks = [Check {
+            setup: Vec::new(),
+            command: Exec::new(["check"], "test"),
+            format: ResultFormat::ExitStatus,
+            origin: "toy".to_owned(),
+        }];
+        let context = Context {
+            files: &files,
+            ecosystems: &ecosystems,
+            versions: self,
+            advisories: self,
+            now: Timestamp::from_millis(10_000),
+            checks: &checks,
+            previous: self.previous.as_ref(),
+            proposed: &self.proposed,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let outcome =
+            runtime.block_on(Playbook::new(settings).run(&context, &machine)).expect("it runs");
+        let read = |path: &str| {
+            String::from_utf8(machine.files.lock().unwrap()[&path_of(path)].clone()).unwrap()
+        };
+        Shown {
+            manifest: read("toy.txt"),
+            lock: read("toy.lock"),
+            ran: machine.ran.lock().unwrap().clone(),
+            outcome,
+        }
+    }
+
+    pub(super) fn matching_ids(&self, package: &str, version: &str) -> BTreeSet<String> {
+        let matching = self.matching(Kind::Cargo, package, version);
+        matching.into_iter().filter(|m| !m.informational).map(|m| m.id).collect()
+    }
+}
+
+pub(super) fn path_of(path: &str) -> RepoPath {
+    RepoPath::new(path).unwrap()
+}
+
+/// What a run came to, for comparing.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) outcome: Outcome,
+    pub(super) manifest: String,
+    pub(super) lock: String,
+    pub(super) ran: Vec<String>,
+}
+
+impl Shown {
+    /// One line an update, one line an entry that was left.
+    pub(super) fn brief(&self) -> String {
+        let mut lines = vec![format!(
+            "{:?}{}",
+            self.outcome.ending,
+            if self.outcome.complete { "" } else { ", incomplete" }
+        )];
+        lines.extend(self.outcome.updates.iter().map(|u| {
+            let closes = match u.advisories.as_slice() {
+                [] => String::new(),
+                ids => format!(" closes {}", ids.join(" ")),
+            };
+            let back = if u.kind == UpdateKind::Downgrade { " (downgrade)" } else { "" };
+            format!("{} {} -> {}{back}{closes}", u.package, u.from, u.to)
+        }));
+        lines.extend(self.outcome.left.iter().map(|l| {
+            let advisory = l.advisory.as_deref().map(|id| format!("{id} ")).unwrap_or_default();
+            format!("left {advisory}{} {}: {:?}: {}", l.package, l.version, l.why, l.detail)
+        }));
+        lines.join("\n")
+    }
+}
+
+pub(super) fn updates(level: UpdateLevel) -> UpdateSettings {
+    UpdateSettings {
+        level,
+        group: Grouping::All,
+        min_release_age_ms: 0,
+        ignore: Vec::new(),
+        ecosystems: Vec::new(),
+    }
+}
+
+pub(super) fn remediation() -> RemediationSettings {
+    RemediationSettings {
+        development: true,
+        ignore: Vec::new(),
+        ignore_advisories: Vec::new(),
+        ecosystems: Vec::new(),
+    }
+}
+
+#[async_trait::async_trait]
+impl Versions for World {
+    async fn versions(&self, _: Kind, package: &str) -> Result<Vec<Published>, RegistryError> {
+        let package = package.to_owned();
+        if self.unreachable.contains(&package) {
+            let reason = "timed out".to_owned();
+            return Err(RegistryError::Unreachable { package, reason });
+        }
+        self.registry.get(&package).cloned().ok_or(RegistryError::NoSuchPackage { package })
+    }
+}
+
+impl Advisories for World {
+    fn matching(&self, _: Kind, package: &str, version: &str) -> Vec<Match> {
+        let hits = |(_, name, range, _): &&(String, String, String, bool)| {
+            name == package && admits(range, version)
+        };
+        let found = self.advisories.iter().filter(hits);
+        found
+            .map(|(id, _, _, informational)| Match {
+                id: id.clone(),
+                aliases: Vec::new(),
+                summary: format!("what {id} is about"),
+                informational: *informational,
+                fixed: Vec::new(),
+            })
+            .collect()
+    }
+
+    fn unreadable(&self) -> Vec<Left> {
+        self.unreadable.clone()
+    }
+}
+
+fn admits(range: &str, version: &str) -> bool {
+    match (VersionReq::parse(range), Version::parse(version)) {
+        (Ok(range), Ok(version)) => range.matches(&version),
+        _ => false,
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Toy;
+
+#[derive(Debug, Clone)]
+struct Locked {
+    name: String,
+    version: String,
+    requires: Vec<(String, String)>,
+}
+
+fn read_lock(text: &str) -> Vec<Locked> {
+    let at = |word: &str| {
+        let (name, version) = word.split_once('@').expect("name@version");
+        (name.to_owned(), version.to_owned())
+    };
+    text.lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let (name, version) = (words.next()?.to_owned(), words.next()?.to_owned());
+            Some(Locked { name, version, requires: words.map(at).collect() })
+        })
+        .collect()
+}
+
+fn read_manifest(text: &str) -> Vec<(String, String, bool, bool)> {
+    text.lines()
+        .filter_map(|line| {
+            let mut words = line.split_whitespace();
+            let (name, range) = (words.next()?.to_owned(), words.next()?.to_owned());
+            let rest: Vec<&str> = words.collect();
+            Some((name, range, rest.contains(&"dev"), rest.contains(&"git")))
+        })
+        .collect()
+}
+
+impl Ecosystem for Toy {
+    fn kind(&self) -> Kind {
+        Kind::Cargo
+    }
+
+    fn wants(&self, path: &RepoPath) -> bool {
+        path.file_name().starts_with("toy.")
+    }
+
+    fn discover(&self, files: &FileSet) -> Discovery {
+        let mut discovery = Discovery::default();
+        if files.exists(&path_of("toy.txt")) {
+            discovery.projects.push(Project {
+                ecosystem: Kind::Cargo,
+                root: RepoPath::root(),
+                manifests: vec![path_of("toy.txt")],
+                lock: Some(path_of("toy.lock")),
+                tool: "toy",
+            });
+        }
+        discovery
+    }
+
+    fn resolve(&self, _: &Project, _: &FileSet) -> Option<Exec> {
+        None
+    }
+
+    fn graph(&self, _: &Project, files: &FileSet, _: Option<&[u8]>) -> Result<Graph, ReadError> {
+        let manifest = read_manifest(files.text(&path_of("toy.txt"))?);
+        let text = files.text(&path_of("toy.lock"))?;
+        if text.contains("<<<<<<<") {
+            return Err(ReadError::Malformed {
+                path: path_of("toy.lock"),
+                line: Some(1),
+                reason: "holds conflict markers".to_owned(),
+            });
+        }
+        let locked = read_lock(text);
+        let place = |name: &str, version: &str| {
+            locked.iter().position(|l| l.name == name && l.version == version).map(PackageId)
+        };
+        let is_direct = |l: &Locked| {
+            manifest
+                .iter()
+                .filter(|(name, range, ..)| *name == l.name && admits(range, &l.version))
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        let mut reached: BTreeSet<usize> = BTreeSet::new();
+        let mut todo: Vec<usize> = (0..locked.len())
+            .filter(|at| is_direct(&locked[*at]).iter().any(|(_, _, dev, _)| !dev))
+            .collect();
+        while let Some(at) = todo.pop() {
+            if reached.insert(at) {
+                let of = locked[at].requires.iter().filter_map(|(n, v)| place(n, v));
+                todo.extend(of.map(|id| id.0));
+            }
+        }
+        let packages = locked.iter().enumerate().map(|(at, l)| Package {
+            name: l.name.clone(),
+            version: l.version.clone(),
+            source: match is_direct(l).iter().any(|(.., git)| *git) {
+                true => Source::Other("git".to_owned()),
+                false => Source::Registry,
+            },
+            development_only: !reached.contains(&at),
+            direct: !is_direct(l).is_empty(),
+            dependencies: l.requires.iter().filter_map(|(n, v)| place(n, v)).collect(),
+            locked_in: path_of("toy.lock"),
+        });
+        let direct = manifest.iter().zip(1..).map(|((name, range, dev, git), line)| Requirement {
+            package: name.clone(),
+            alias: None,
+            range: range.clone(),
+            manifest: path_of("toy.txt"),
+            line: Some(line),
+            development: *dev,
+            source: if *git { Source::Other("git".to_owned()) } else { Source::Registry },
+        });
+        Ok(Graph { packages: packages.collect(), direct: direct.collect(), whole: true })
+    }
+
+    fn plan(
+        &self,
+        _: &Project,
+        files: &FileSet,
+        _: &Graph,
+        bumps: &[Bump],
+    ) -> Result<Plan, PlanError> {
+        let text = files.text(&path_of("toy.txt")).map_err(ReadError::from)?;
+        let mut lines = Vec::new();
+        for (name, range, dev, git) in read_manifest(text) {
+            let widened = bumps
+                .iter()
+                .find(|b| b.package == name && admits(&range, &b.from) && !admits(&range, &b.to));
+            let range = widened.map_or(range.clone(), |bump| match range.starts_with('=') {
+                true => format!("={}", bump.to),
+                false => format!("^{}", bump.to),
+            });
+            lines.push(format!(
+                "{name} {range}{}{}\n",
+                if dev { " dev" } else { "" },
+                if git { " git" } else { "" }
+            ));
+        }
+        let new = lines.concat();
+        let mut argv = vec!["toy".to_owned(), "move".to_owned()];
+        argv.extend(bumps.iter().flat_map(|b| [b.package.clone(), b.from.clone(), b.to.clone()]));
+        Ok(Plan {
+            edits: match new == text {
+                true => Vec::new(),
+                false => vec![FileEdit { path: path_of("toy.txt"), text: new }],
+            },
+            commands: vec![Exec::new(argv, "move packages")],
+            writes: vec![path_of("toy.lock")],
+        })
+    }
+
+    fn refusal(&self, _: &Exec, result: &ExecResult) -> Refusal {
+        let quote = result.stderr_text();
+        let kind = match quote.as_str() {
+            q if q.contains("cannot be installed") => RefusalKind::NotInstallable,
+            _ => RefusalKind::Constraint,
+        };
+        let held_by = quote.split_once("required by ").map(|(_, by)| by.trim().to_owned());
+        Refusal { kind, held_by: held_by.into_iter().collect(), quote }
+    }
+
+    fn compare(&self, a: &str, b: &str) -> Option<Ordering> {
+        Some(Version::parse(a).ok()?.cmp(&Version::parse(b).ok()?))
+    }
+
+    fn step(&self, from: &str, to: &str) -> Option<UpdateKind> {
+        let (from, to) = (Version::parse(from).ok()?, Version::parse(to).ok()?);
+        Some(match (from.major == to.major, from.minor == to.minor) {
+            (true, true) => UpdateKind::Patch,
+            (true, false) => UpdateKind::Minor,
+            (false, _) => UpdateKind::Major,
+        })
+    }
+
+    fn is_prerelease(&self, version: &str) -> bool {
+        version.contains('-')
+    }
+
+    fn admits(&self, range: &str, version: &str) -> bool {
+        admits(range, version)
+    }
+
+    fn runs_on(&self, published: &Published, _: &Runtimes) -> Result<(), String> {
+        match &published.runtime {
+            None => Ok(()),
+            Some(wanted) => Err(format!("needs runtime {wanted}")),
+        }
+    }
+}
+
+/// A machine with the package manager `toy` and a check.
+#[derive(Debug)]
+struct Machine<'a> {
+    world: &'a World,
+    files: Mutex<BTreeMap<RepoPath, Vec<u8>>>,
+    ran: Mutex<Vec<String>>,
+}
+
+#[async_trait::async_trait]
+impl Workspace for Machine<'_> {
+    async fn exec(&self, command: &Exec) -> Result<ExecResult, WorkspaceError> {
+        self.ran.lock().unwrap().push(command.display());
+        let words: Vec<&str> = command.argv.iter().map(String::as_str).collect();
+        let done = match words.as_slice() {
+            ["rustc", "--version"] => Ok("rustc 1.95.0 (x)".to_owned()),
+            ["toy", "move", bumps @ ..] => self.relock(bumps),
+            ["check"] => self.check(),
+            ["git", ..] => Ok(String::new()),
+            other => Err(format!("no such program: {other:?}")),
+        };
+        let (code, stdout, stderr) = match done {
+            Ok(text) => (0, text, String::new()),
+            Err(text) => (1, String::new(), text),
+        };
+        Ok(ExecResult {
+            exit: Exit::Code(code),
+            stdout: stdout.into_bytes(),
+            stderr: stderr.into_bytes(),
+            dropped_bytes: 0,
+            millis: 1,
+        })
+    }
+
+    async fn read(&self, path: &RepoPath) -> Result<Option<Vec<u8>>, WorkspaceError> {
+        Ok(self.files.lock().unwrap().get(path).cloned())
+    }
+
+    async fn write(&self, path: &RepoPath, bytes: &[u8]) -> Result<(), WorkspaceError> {
+        self.files.lock().unwrap().insert(path.clone(), bytes.to_vec());
+        Ok(())
+    }
+
+    fn progress(&self, _: &str) {}
+}
+
+impl Machine<'_> {
+    fn text(&self, path: &str) -> String {
+        String::from_utf8(self.files.lock().unwrap()[&path_of(path)].clone()).unwrap()
+    }
+
+    fn check(&self) -> Result<String, String> {
+        let locked = read_lock(&self.text("toy.lock"));
+        let broken = locked
+            .iter()
+            .find(|l| self.world.broken.contains(&(l.name.clone(), l.version.clone())));
+        match broken {
+            None => Ok("ok".to_owned()),
+            Some(l) => Err(format!("error: {} {} changed its API", l.name, l.version)),
+        }
+    }
+
+    fn relock(&self, words: &[&str]) -> Result<String, String> {
+        let bumps: Vec<(&str, &str, &str)> =
+            words.chunks(3).map(|chunk| (chunk[0], chunk[1], chunk[2])).collect();
+        let old = read_lock(&self.text("toy.lock"));
+        let mut new: BTreeMap<(String, String), Vec<(String, String)>> = BTreeMap::new();
+        let mut todo: Vec<(String, String, String)> = read_manifest(&self.text("toy.txt"))
+            .into_iter()
+            .map(|(name, range, ..)| (name, range, "the project".to_owned()))
+            .collect();
+        let mut seen = BTreeSet::new();
+        while let Some((name, range, by)) = todo.pop() {
+            let version = self
+                .pick(&name, &range, &bumps, &old)
+                .ok_or_else(|| format!("no version of {name} matches {range}, required by {by}"))?;
+            let stays = bumps.iter().any(|(n, from, _)| *n == name && *from == version);
+            if stays {
+                return Err(format!("{name} {version} cannot move, required by {by}"));
+            }
+            if self.world.uninstallable.contains(&(name.clone(), version.clone())) {
+                return Err(format!("{name} {version} cannot be installed"));
+            }
+            if seen.insert((name.clone(), version.clone())) {
+                let published = self.published(&name, &version);
+                todo.extend(published.iter().map(|(n, r)| (n.clone(), r.clone(), name.clone())));
+                new.insert((name, version), published);
+            }
+        }
+        for (name, _, to) in &bumps {
+            if !new.contains_key(&((*name).to_owned(), (*to).to_owned())) {
+                return Err(format!("nothing takes {name} {to}, required by nobody"));
+            }
+        }
+        let mut names: BTreeSet<&str> = BTreeSet::new();
+        for (name, _) in new.keys() {
+            if !names.insert(name) && self.world.single {
+                return Err(format!("two versions of {name} are asked for"));
+            }
+        }
+        let mut text = String::new();
+        for ((name, version), requires) in &new {
+            let mut line = format!("{name} {version}");
+            for (dep, range) in requires {
+                let at = new
+                    .keys()
+                    .filter(|(n, v)| n == dep && admits(range, v))
+                    .max_by_key(|(_, v)| bumps.iter().any(|(n, _, to)| n == dep && v == to));
+                let (n, v) = at.expect("it was picked");
+                line = format!("{line} {n}@{v}");
+            }
+            text = format!("{text}{line}\n");
+        }
+        self.files.lock().unwrap().insert(path_of("toy.lock"), text.into_bytes());
+        Ok(String::new())
+    }
+
+    fn pick(
+        &self,
+        name: &str,
+        range: &str,
+        bumps: &[(&str, &str, &str)],
+        old: &[Locked],
+    ) -> Option<String> {
+        let forced = bumps.iter().find(|(n, _, to)| *n == name && admits(range, to));
+        let known = |version: &str| {
+            self.world
+                .registry
+                .get(name)
+                .is_some_and(|all| all.iter().any(|p| p.version == version))
+        };
+        if let Some((_, _, to)) = forced
+            && known(to)
+        {
+            return Some((*to).to_owned());
+        }
+        let locked = old.iter().find(|l| l.name == name && admits(range, &l.version));
+        if let Some(locked) = locked {
+            return Some(locked.version.clone());
+        }
+        let all = self.world.registry.get(name)?;
+        let fitting = all.iter().filter(|p| !p.yanked && admits(range, &p.version));
+        fitting.map(|p| p.version.clone()).max_by_key(|v| Version::parse(v).ok())
+    }
+
+    fn published(&self, name: &str, version: &str) -> Vec<(String, String)> {
+        let all = self.world.registry.get(name).into_iter().flatten();
+        all.filter(|p| p.version == version).flat_map(|p| p.requires.clone()).collect()
+    }
+}
+
+/// What is left for a reason.
+pub(super) fn reasons(outcome: &Outcome) -> Vec<(String, Why)> {
+    outcome.left.iter().map(|left| (left.package.clone(), left.why)).collect()
+}
+
+/// The packages and versions of a lock.
+pub(super) fn locked(lock: &str) -> Vec<(String, String)> {
+    read_lock(lock).into_iter().map(|l| (l.name, l.version)).collect()
+}

@@ -1,0 +1,169 @@
+//! Dependency updates: which versions are chosen, and what is said of the rest.
+
+use domain::agent::{Grouping, UpdateLevel, UpdateSettings};
+use domain::dependency::{Ecosystem, Update, UpdateKind, Why};
+
+use super::toy::{Shown, World, reasons, updates};
+use crate::outcome::Ending;
+
+fn check(shown: &Shown, expected: &[&str]) {
+    assert_eq!(shown.brief(), expected.join("\n"));
+}
+
+#[test]
+fn the_newest_version_within_the_level_is_taken_and_the_rest_is_told() {
+    let world = World::default().versions("a", &["1.0.0", "1.0.3", "1.4.0", "2.0.0"]);
+    let run = |level| world.updates("a ^1.0\n", "a 1.0.0\n", updates(level));
+    check(
+        &run(UpdateLevel::Patch),
+        &["Changed", "a 1.0.0 -> 1.0.3", "left a 1.0.0: OutsideLevel: 2.0.0: a major step"],
+    );
+    check(
+        &run(UpdateLevel::Minor),
+        &["Changed", "a 1.0.0 -> 1.4.0", "left a 1.0.0: OutsideLevel: 2.0.0: a major step"],
+    );
+    let major = run(UpdateLevel::Major);
+    check(&major, &["Changed", "a 1.0.0 -> 2.0.0"]);
+    assert_eq!(major.manifest, "a ^2.0.0\n");
+}
+
+#[test]
+fn yanked_prerelease_and_unrunnable_versions_are_passed_over() {
+    let world = World::default()
+        .versions("a", &["1.0.0", "1.1.0", "!1.2.0", "1.3.0-beta.1"])
+        .publish("a", "1.4.0@9", "");
+    check(
+        &world.updates("a ^1.0\n", "a 1.0.0\n", updates(UpdateLevel::Minor)),
+        &["Changed", "a 1.0.0 -> 1.1.0", "left a 1.0.0: NotInstallable: 1.4.0: needs runtime 9"],
+    );
+}
+
+#[test]
+fn a_version_that_is_too_young_waits() {
+    let world = World::default().versions("a", &["1.0.0", "1.1.0"]);
+    let settings = UpdateSettings { min_release_age_ms: 60_000, ..updates(UpdateLevel::Minor) };
+    let shown = world.updates("a ^1.0\n", "a 1.0.0\n", settings);
+    assert_eq!(shown.outcome.ending, Ending::NoChange);
+    assert_eq!(reasons(&shown.outcome), [("a".to_owned(), Why::TooYoung)]);
+}
+
+#[test]
+fn what_the_definition_ignores_and_what_is_from_git_stays() {
+    let world = World::default().versions("a", &["1.0.0", "1.1.0"]).versions("b", &["1.0.0"]);
+    let settings = UpdateSettings { ignore: vec!["a*".to_owned()], ..updates(UpdateLevel::Minor) };
+    let shown = world.updates("a ^1.0\nb ^1.0 git\n", "a 1.0.0\nb 1.0.0\n", settings);
+    assert_eq!(shown.outcome.ending, Ending::NoChange);
+    assert_eq!(
+        reasons(&shown.outcome),
+        [("a".to_owned(), Why::Ignored), ("b".to_owned(), Why::NotFromRegistry)]
+    );
+}
+
+#[test]
+fn a_registry_that_does_not_answer_is_never_nothing_to_do() {
+    let mut world = World::default().versions("b", &["1.0.0"]);
+    world.unreachable.insert("a".to_owned());
+    check(
+        &world.updates("a ^1.0\nb ^1.0\n", "a 1.0.0\nb 1.0.0\n", updates(UpdateLevel::Minor)),
+        &[
+            "HandOver, incomplete",
+            "left a 1.0.0: Unreadable: the registry could not be asked about `a`: timed out",
+        ],
+    );
+}
+
+#[test]
+fn a_lock_that_cannot_be_read_is_named_and_makes_the_result_incomplete() {
+    let world = World::default();
+    let shown = world.updates("a ^1.0\n", "<<<<<<< HEAD\n", updates(UpdateLevel::Minor));
+    assert_eq!(shown.outcome.ending, Ending::HandOver);
+    assert!(!shown.outcome.complete);
+    assert_eq!(reasons(&shown.outcome), [("toy.lock".to_owned(), Why::Unreadable)]);
+}
+
+#[test]
+fn one_update_that_the_resolver_refuses_does_not_hold_the_others_back() {
+    // `p` pins `b` below 2, so `b` itself cannot reach 2 in a world of single versions.
+    let mut world = World::default()
+        .versions("a", &["1.0.0", "1.1.0"])
+        .versions("b", &["1.0.0", "1.5.0", "2.0.0"])
+        .publish("p", "1.0.0", "b ^1.0")
+        .versions("c", &["1.0.0", "1.2.0"]);
+    world.single = true;
+    let shown = world.updates(
+        "a ^1.0\nb ^1.0\nc ^1.0\np ^1.0\n",
+        "a 1.0.0\nb 1.0.0\nc 1.0.0\np 1.0.0 b@1.0.0\n",
+        updates(UpdateLevel::Major),
+    );
+    check(&shown, &["Changed", "a 1.0.0 -> 1.1.0", "b 1.0.0 -> 1.5.0", "c 1.0.0 -> 1.2.0"]);
+}
+
+#[test]
+fn packages_that_only_move_in_step_move_together() {
+    let mut world = World::default().versions("a", &["1.0.0", "1.1.0"]);
+    for (one, two) in [("x", "y"), ("y", "x")] {
+        world = world.publish(one, "1.0.0", &format!("{two} =1.0.0")).publish(
+            one,
+            "2.0.0",
+            &format!("{two} =2.0.0"),
+        );
+    }
+    world.single = true;
+    world.uninstallable.insert(("a".to_owned(), "1.1.0".to_owned()));
+    let shown = world.updates(
+        "a ^1.0\nx ^1.0\ny ^1.0\n",
+        "a 1.0.0\nx 1.0.0 y@1.0.0\ny 1.0.0 x@1.0.0\n",
+        updates(UpdateLevel::Major),
+    );
+    check(
+        &shown,
+        &[
+            "Changed",
+            "x 1.0.0 -> 2.0.0",
+            "y 1.0.0 -> 2.0.0",
+            "left a 1.0.0: NotInstallable: to 1.1.0: a 1.1.0 cannot be installed",
+        ],
+    );
+}
+
+#[test]
+fn each_takes_the_first_package_that_no_proposal_holds() {
+    let mut world =
+        World::default().versions("a", &["1.0.0", "1.1.0"]).versions("b", &["1.0.0", "1.1.0"]);
+    let settings = || UpdateSettings { group: Grouping::Each, ..updates(UpdateLevel::Minor) };
+    let run = |world: &World| world.updates("a ^1.0\nb ^1.0\n", "a 1.0.0\nb 1.0.0\n", settings());
+    check(
+        &run(&world),
+        &[
+            "Changed",
+            "a 1.0.0 -> 1.1.0",
+            "left b 1.0.0: OverLimit: 1.1.0 waits for a run of its own: one run makes one change",
+        ],
+    );
+    let proposed = |package: &str| Update {
+        ecosystem: Ecosystem::Cargo,
+        package: package.to_owned(),
+        from: "1.0.0".to_owned(),
+        to: "1.1.0".to_owned(),
+        kind: UpdateKind::Minor,
+        advisories: Vec::new(),
+        files: Vec::new(),
+    };
+    world.proposed = vec![proposed("a")];
+    check(
+        &run(&world),
+        &[
+            "Changed",
+            "b 1.0.0 -> 1.1.0",
+            "left a 1.0.0: OverLimit: 1.1.0 is in an open proposal already",
+        ],
+    );
+    world.proposed = vec![proposed("a"), proposed("b")];
+    assert_eq!(run(&world).outcome.ending, Ending::NoChange);
+}
+
+#[test]
+fn the_newest_of_everything_is_nothing_to_do() {
+    let world = World::default().versions("a", &["1.0.0"]);
+    check(&world.updates("a ^1.0\n", "a 1.0.0\n", updates(UpdateLevel::Major)), &["NoChange"]);
+}

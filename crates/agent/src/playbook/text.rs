@@ -1,0 +1,215 @@
+//! What a proposal says of itself: a title of one line and a body in Markdown. The same facts give the same text.
+
+use std::fmt::Write as _;
+
+use domain::agent::Playbook as Settings;
+use domain::dependency::{Left, Update, UpdateKind, Why};
+
+use crate::outcome::Ending;
+
+/// The most entries of one list that a body spells out; the report has them all.
+const LISTED_MAX: usize = 100;
+
+/// The most packages that a title names.
+const TITLE_NAMES_MAX: usize = 2;
+
+/// What there is to tell.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts<'a> {
+    pub(super) updates: &'a [Update],
+    pub(super) left: &'a [Left],
+    pub(super) added: &'a [String],
+    /// One line for each advisory that was closed: its id and what it is about.
+    pub(super) notes: &'a std::collections::BTreeMap<String, String>,
+    pub(super) complete: bool,
+    pub(super) ending: Ending,
+    pub(super) settings: &'a Settings,
+}
+
+impl Facts<'_> {
+    /// The title of a proposal, or the reason in one sentence.
+    pub(super) fn title(&self) -> String {
+        match self.ending {
+            Ending::Changed => self.changed_title(),
+            Ending::NoChange => match self.settings {
+                Settings::Updates(_) => {
+                    "every dependency is as new as the definition allows".into()
+                }
+                Settings::Remediation(_) => "no known vulnerability asks for a change".into(),
+            },
+            Ending::HandOver => self.hand_over_title(),
+        }
+    }
+
+    fn changed_title(&self) -> String {
+        let closed: usize = self.closed().len();
+        let heads: Vec<&Update> = match self.settings {
+            Settings::Remediation(_) => {
+                self.updates.iter().filter(|u| !u.advisories.is_empty()).collect()
+            }
+            Settings::Updates(_) => self.updates.iter().collect(),
+        };
+        let heads = if heads.is_empty() { self.updates.iter().collect() } else { heads };
+        let names: Vec<String> = heads
+            .iter()
+            .take(TITLE_NAMES_MAX)
+            .map(|update| format!("{} to {}", update.package, update.to))
+            .collect();
+        let more = match heads.len().saturating_sub(TITLE_NAMES_MAX) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let why = match (self.settings, closed) {
+            (Settings::Updates(_), _) | (_, 0) => String::new(),
+            (Settings::Remediation(_), 1) => " (closes 1 advisory)".to_owned(),
+            (Settings::Remediation(_), closed) => format!(" (closes {closed} advisories)"),
+        };
+        format!("Update {}{more}{why}", names.join(", "))
+    }
+
+    fn hand_over_title(&self) -> String {
+        let first = self.left.iter().find(|left| {
+            left.why == Why::NeedsCodeChange || (!self.complete && left.why.makes_incomplete())
+        });
+        let Some(left) = first.or(self.left.iter().find(|left| left.advisory.is_some())) else {
+            return "people have to look at the dependencies".to_owned();
+        };
+        let subject = match &left.advisory {
+            Some(advisory) => format!("{advisory} in {} {}", left.package, left.version),
+            None => format!("{} {}", left.package, left.version),
+        };
+        format!("{}: {}", subject.trim(), word(left.why))
+    }
+
+    fn closed(&self) -> std::collections::BTreeSet<&String> {
+        self.updates.iter().flat_map(|update| &update.advisories).collect()
+    }
+
+    /// The text of a proposal or an escalation.
+    pub(super) fn body(&self) -> String {
+        let mut body = String::new();
+        self.write(&mut body).expect("writing to a string cannot fail");
+        body
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        if !self.complete {
+            writeln!(out, "**Incomplete.** Something could not be read; it is named below.\n")?;
+        }
+        if !self.updates.is_empty() {
+            self.write_updates(out)?;
+        }
+        if !self.added.is_empty() {
+            writeln!(out, "\n### New packages that these bring in\n")?;
+            write_list(out, self.added.iter().map(|name| code(name)))?;
+        }
+        let closed = self.closed();
+        if !closed.is_empty() {
+            writeln!(out, "\n### Closed advisories\n")?;
+            write_list(
+                out,
+                closed.into_iter().map(|id| match self.notes.get(id) {
+                    Some(summary) => format!("{}: {}", code(id), line(summary)),
+                    None => code(id),
+                }),
+            )?;
+        }
+        if !self.left.is_empty() {
+            writeln!(out, "\n### Left as it is\n")?;
+            write_list(out, self.left.iter().map(entry))?;
+        }
+        Ok(())
+    }
+
+    fn write_updates(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "| package | from | to | step | closes | files |")?;
+        writeln!(out, "|---|---|---|---|---|---|")?;
+        for update in self.updates.iter().take(LISTED_MAX) {
+            let step = match update.kind {
+                UpdateKind::Patch => "patch",
+                UpdateKind::Minor => "minor",
+                UpdateKind::Major => "major",
+                UpdateKind::Downgrade => "**downgrade**",
+            };
+            let files: Vec<String> = update.files.iter().map(|path| code(path.as_str())).collect();
+            writeln!(
+                out,
+                "| {} ({}) | {} | {} | {step} | {} | {} |",
+                code(&update.package),
+                update.ecosystem,
+                code(&update.from),
+                code(&update.to),
+                update.advisories.join(", "),
+                files.join(", ")
+            )?;
+        }
+        match self.updates.len().saturating_sub(LISTED_MAX) {
+            0 => Ok(()),
+            more => writeln!(out, "\nand {more} more"),
+        }
+    }
+}
+
+fn write_list(out: &mut String, lines: impl ExactSizeIterator<Item = String>) -> std::fmt::Result {
+    let more = lines.len().saturating_sub(LISTED_MAX);
+    for line in lines.take(LISTED_MAX) {
+        writeln!(out, "- {line}")?;
+    }
+    if more > 0 {
+        writeln!(out, "- and {more} more")?;
+    }
+    Ok(())
+}
+
+fn entry(left: &Left) -> String {
+    let advisory = left.advisory.as_deref().map(|id| format!("{}: ", code(id))).unwrap_or_default();
+    let subject = format!("{} {}", left.package, left.version);
+    let head = format!("{advisory}{}, {}", code(subject.trim()), word(left.why));
+    if left.detail.is_empty() {
+        return head;
+    }
+    if left.detail.contains('\n') {
+        // A fence longer than any in the text cannot be closed by it.
+        let longest = left.detail.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+        let fence = "`".repeat(longest.max(2) + 1);
+        let quoted: Vec<String> = left.detail.lines().map(|line| format!("  {line}")).collect();
+        return format!("{head}\n\n  {fence}text\n{}\n  {fence}", quoted.join("\n"));
+    }
+    format!("{head}: {}", line(&left.detail))
+}
+
+/// The reason in the words of the report.
+fn word(why: Why) -> String {
+    match serde_json::to_value(why) {
+        Ok(serde_json::Value::String(word)) => word,
+        Ok(_) | Err(_) => "left".to_owned(),
+    }
+}
+
+/// Foreign text as inline code: it can neither format nor mention.
+fn code(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let pad = if longest > 0 { " " } else { "" };
+    let flat: String =
+        text.chars().map(|c| if c.is_control() || c == '|' { ' ' } else { c }).collect();
+    format!("{fence}{pad}{flat}{pad}{fence}")
+}
+
+/// Foreign text as one line of Markdown that means nothing but itself.
+fn line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '|' | '~' => {
+                out.push('\\');
+                out.push(c);
+            }
+            // A mention or a closing keyword in foreign text must not reach anybody.
+            '@' => out.push_str("&#64;"),
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}

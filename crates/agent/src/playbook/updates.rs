@@ -1,0 +1,222 @@
+//! Dependency updates: raise what the project's own manifests ask for, as far as the definition allows.
+//!
+//! **What is raised.** Direct requirements on packages of a registry, in every project of the repository.
+//! Transitive packages move only as the package manager moves them to fit; refreshing a whole lock is not an
+//! update of anything that somebody chose.
+//!
+//! **What one run proposes.** One change. `all` takes every update; `by-ecosystem` takes the first ecosystem
+//! (cargo, npm, python), and `each` the first package (by ecosystem, then name) in all projects of its ecosystem,
+//! that has an update which no open proposal holds yet. What waits for another run is said in `left`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::agent::{Grouping, UpdateSettings};
+use domain::dependency::{Ecosystem as Kind, Left, Update, Why};
+use globset::GlobSet;
+use toolbox::dependencies::choose::{Bounds, Rules};
+use toolbox::dependencies::{RefusalKind, Source};
+
+use super::Work;
+use super::checkout::Refused;
+use super::moves::{self, Move};
+use crate::outcome::BrainError;
+
+/// Chooses and puts in updates; returns the moves that are in the checkout.
+pub(super) async fn run(
+    work: &mut Work<'_>,
+    settings: &UpdateSettings,
+) -> Result<Vec<Move>, BrainError> {
+    let ignore = super::globs(&settings.ignore)?;
+    let bounds = Bounds {
+        level: settings.level,
+        min_release_age_ms: settings.min_release_age_ms,
+        now: work.context.now,
+    };
+    let asked = direct(work, &ignore);
+    let names = asked.keys().map(|asked| (asked.kind, asked.package.clone()));
+    work.checkout.workspace().progress("asking the registries for versions");
+    work.catalog.prefetch(names).await;
+    let mut chosen = Vec::new();
+    for (asked, places) in asked {
+        choose(work, &bounds, &asked, &places, &mut chosen).await;
+    }
+    let taken = take_group(work, settings.group, chosen);
+    let settled = moves::settle(&mut work.checkout, taken).await?;
+    for (refused, words) in settled.refused {
+        work.left.extend(left_refused(work, &refused, &words));
+    }
+    Ok(settled.held)
+}
+
+/// A package that manifests ask for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Asked {
+    kind: Kind,
+    package: String,
+}
+
+/// Every direct package of a registry with the locked versions, by project.
+fn direct(work: &mut Work<'_>, ignore: &GlobSet) -> BTreeMap<Asked, BTreeSet<(usize, String)>> {
+    let mut asked: BTreeMap<Asked, BTreeSet<(usize, String)>> = BTreeMap::new();
+    let mut left: BTreeMap<Asked, Left> = BTreeMap::new();
+    for (at, place) in work.checkout.places().iter().enumerate() {
+        let graph = work.checkout.graph(at);
+        for requirement in &graph.direct {
+            let key = Asked { kind: place.project.ecosystem, package: requirement.package.clone() };
+            let out = |why, detail: String| Left {
+                ecosystem: Some(key.kind),
+                advisory: None,
+                package: key.package.clone(),
+                version: requirement.range.clone(),
+                why,
+                detail,
+            };
+            match &requirement.source {
+                Source::Workspace => {}
+                Source::Other(source) => {
+                    let detail = format!("`{}` takes it from {source}", requirement.manifest);
+                    left.entry(key.clone()).or_insert(out(Why::NotFromRegistry, detail));
+                }
+                Source::Registry if ignore.is_match(&requirement.package) => {
+                    let detail = "named by the definition's `ignore`".to_owned();
+                    left.entry(key.clone()).or_insert(out(Why::Ignored, detail));
+                }
+                Source::Registry => {
+                    let locked = graph.named(&requirement.package).filter(|(_, package)| {
+                        package.source == Source::Registry
+                            && (package.direct || !graph.whole)
+                            && place.ecosystem.admits(&requirement.range, &package.version)
+                    });
+                    let versions = locked.map(|(_, package)| (at, package.version.clone()));
+                    asked.entry(key).or_default().extend(versions);
+                }
+            }
+        }
+    }
+    work.left.extend(left.into_values());
+    asked.retain(|_, places| !places.is_empty());
+    asked
+}
+
+async fn choose(
+    work: &mut Work<'_>,
+    bounds: &Bounds,
+    asked: &Asked,
+    places: &BTreeSet<(usize, String)>,
+    chosen: &mut Vec<(Asked, Move)>,
+) {
+    let left = |version: &str, why, detail: String| Left {
+        ecosystem: Some(asked.kind),
+        advisory: None,
+        package: asked.package.clone(),
+        version: version.to_owned(),
+        why,
+        detail,
+    };
+    let published = match work.catalog.of(asked.kind, &asked.package).await {
+        Ok(published) => published,
+        Err(error) => {
+            let version = places.first().map_or("", |(_, version)| version);
+            work.left.push(left(version, Why::Unreadable, error.to_string()));
+            return;
+        }
+    };
+    let mut behind = None;
+    for (at, from) in places {
+        let ecosystem = work.checkout.places()[*at].ecosystem;
+        let rules = Rules { ecosystem, runtimes: &work.runtimes };
+        let newer = rules.newer(from, &published, bounds);
+        if let Some((version, bar)) = newer.behind
+            && let Some(why) = bar.why()
+        {
+            behind.get_or_insert(left(from, why, format!("{version}: {bar}")));
+        }
+        let to = untried(work, asked, newer.candidates);
+        let single = Move::single(*at, &asked.package, from, &to);
+        chosen.extend(single.map(|single| (asked.clone(), single)));
+    }
+    work.left.extend(behind);
+}
+
+/// What the last attempt has not ruled out: nothing above what it settled on, nothing where it gave up.
+fn untried(work: &Work<'_>, asked: &Asked, candidates: Vec<String>) -> Vec<String> {
+    let Some(previous) = work.context.previous else { return candidates };
+    if work.needed_code_before(asked.kind, &asked.package) {
+        return Vec::new();
+    }
+    let of_this = |u: &&Update| u.ecosystem == asked.kind && u.package == asked.package;
+    let tried = previous.updates.iter().filter(of_this).map(|update| &update.to);
+    let from = tried.filter_map(|to| candidates.iter().position(|c| c == to)).max().unwrap_or(0);
+    candidates.into_iter().skip(from).collect()
+}
+
+/// The moves of the one change that this run makes.
+fn take_group(work: &mut Work<'_>, group: Grouping, chosen: Vec<(Asked, Move)>) -> Vec<Move> {
+    let key = |asked: &Asked| match group {
+        Grouping::All => None,
+        Grouping::ByEcosystem => Some((asked.kind, None)),
+        Grouping::Each => Some((asked.kind, Some(asked.package.clone()))),
+    };
+    let mut groups: BTreeMap<_, Vec<(Asked, Move)>> = BTreeMap::new();
+    for (asked, one) in chosen {
+        groups.entry(key(&asked)).or_default().push((asked, one));
+    }
+    let mut taken: Option<Vec<Move>> = None;
+    for members in groups.into_values() {
+        let is_new = members.iter().any(|(asked, one)| !is_proposed(work, asked, one));
+        if taken.is_none() && is_new {
+            taken = Some(members.into_iter().map(|(_, one)| one).collect());
+            continue;
+        }
+        for (asked, one) in members {
+            let Some(head) = one.head() else { continue };
+            let detail = if is_proposed(work, &asked, &one) {
+                format!("{} is in an open proposal already", head.to)
+            } else {
+                format!("{} waits for a run of its own: one run makes one change", head.to)
+            };
+            work.left.push(Left {
+                ecosystem: Some(asked.kind),
+                advisory: None,
+                package: asked.package,
+                version: head.from.clone(),
+                why: Why::OverLimit,
+                detail,
+            });
+        }
+    }
+    taken.unwrap_or_default()
+}
+
+fn is_proposed(work: &Work<'_>, asked: &Asked, one: &Move) -> bool {
+    work.context.proposed.iter().any(|update| {
+        update.ecosystem == asked.kind
+            && update.package == asked.package
+            && one.head().is_some_and(|head| head.to == update.to)
+    })
+}
+
+/// What is said of a move that the package manager refuses.
+fn left_refused(work: &Work<'_>, refused: &Move, words: &Refused) -> Option<Left> {
+    let head = refused.head()?;
+    let why = match words {
+        Refused::Immovable(_) => Why::RefusedByResolver,
+        Refused::Unreadable(_) => Why::Unreadable,
+        Refused::Resolver(refusal) => match refusal.kind {
+            RefusalKind::Constraint if !refusal.held_by.is_empty() => Why::HeldByParent,
+            RefusalKind::NotInstallable => Why::NotInstallable,
+            RefusalKind::ToolMissing => Why::Unreadable,
+            RefusalKind::Constraint | RefusalKind::Network | RefusalKind::Other => {
+                Why::RefusedByResolver
+            }
+        },
+    };
+    Some(Left {
+        ecosystem: Some(work.checkout.places()[refused.place].project.ecosystem),
+        advisory: None,
+        package: head.package.clone(),
+        version: head.from.clone(),
+        why,
+        detail: format!("to {}: {}", head.to, words.words()),
+    })
+}
