@@ -1,0 +1,44 @@
+//! What is judged: the change, the definition's scope, what was meant, what the checks said.
+
+use domain::RepoPath;
+use domain::agent::Scope;
+use domain::change::Change;
+use domain::dependency::Update;
+use domain::finding::{Finding, Severity};
+
+/// Everything that the rules may look at. All of it was read by the host; nothing of it was said by a machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    /// The change, as the host read it.
+    pub change: &'a Change,
+    /// What the definition allows.
+    pub scope: &'a Scope,
+    /// What the brain says it did. The change is held against it, never the other way round.
+    pub updates: &'a [Update],
+    /// What the checks said.
+    pub checks: &'a Standing,
+}
+
+/// What the checks said, together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// They ran, and nothing newly fails.
+    Held,
+    /// There are none.
+    NoChecks,
+    /// These could not be run.
+    NotRun(Vec<String>),
+    /// These newly fail.
+    NewlyFailing(Vec<String>),
+}
+
+/// A finding of a rule, in one call.
+pub(crate) fn finding(
+    rule: &'static str,
+    severity: Severity,
+    path: Option<&RepoPath>,
+    line: Option<u64>,
+    reason: impl Into<String>,
+) -> Finding {
+    Finding { rule: rule.to_owned(), severity, path: path.cloned(), line, reason: reason.into() }
+}

@@ -1,0 +1,28 @@
+//! Every rule, and the maximum over what they find.
+
+use domain::finding::Verdict;
+
+use crate::case::Case;
+use crate::rule;
+
+/// The most findings of one rule that a verdict carries; the rest is counted in the last one.
+const FINDINGS_OF_A_RULE_MAX: usize = 100;
+
+/// Asks every rule and gives the verdict.
+pub fn judge(case: &Case<'_>) -> Verdict {
+    let mut findings = Vec::new();
+    for rule in rule::ALL {
+        let mut found = (rule.check)(case);
+        // The worst come first, so that what is cut off is never what decides.
+        found.sort_by(|a, b| b.severity.cmp(&a.severity));
+        let more = found.len().saturating_sub(FINDINGS_OF_A_RULE_MAX);
+        found.truncate(FINDINGS_OF_A_RULE_MAX);
+        if let Some(last) = found.last_mut()
+            && more > 0
+        {
+            last.reason.push_str(&format!(" (and {more} more findings of this rule)"));
+        }
+        findings.append(&mut found);
+    }
+    Verdict::from_findings(findings)
+}
