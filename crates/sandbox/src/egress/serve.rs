@@ -1,0 +1,192 @@
+//! Speaks the HTTP proxy protocol on one connection: plain requests, or one CONNECT with TLS inside.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio_rustls::LazyConfigAcceptor;
+
+use super::answer::{self, Refusal};
+use super::body::{self, Body};
+use super::door::Inner;
+use super::gate::{Gate, Notice};
+use super::head::Malformed;
+use super::target::{self, Authority};
+use super::upstream::chain;
+
+/// How much of an unwanted request is read so that its sender gets to read the answer, and for how long.
+const LINGER_BYTES: u64 = 256 * 1024;
+const LINGER: Duration = Duration::from_secs(2);
+
+/// How one connection's conversation ended.
+enum Ended<S> {
+    /// Nothing more to say.
+    Done,
+    /// A CONNECT was answered with 200.
+    Tunnel(Gate<S>, Authority),
+}
+
+/// Serves one connection of the machine.
+pub(crate) async fn serve<S>(door: &Arc<Inner>, connection: S)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let Ok(_open) = door.connections.acquire().await else { return };
+    if let Ended::Tunnel(stream, authority) = converse(door, connection, None).await {
+        tunnel(door, stream, authority).await;
+    }
+}
+
+/// Opens the TLS inside a tunnel and serves what comes through it.
+async fn tunnel<S>(door: &Arc<Inner>, stream: S, authority: Authority)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let limit = Duration::from_millis(door.gateway.settings.limits.idle_ms);
+    let entry = door.entry("CONNECT", &authority.host, "");
+    let handshake = async {
+        let hello = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream)
+            .await
+            .map_err(|error| format!("no TLS in the tunnel: {error}"))?;
+        let named = hello.client_hello().server_name().map(str::to_ascii_lowercase);
+        match named {
+            Some(named) if named == authority.host => {}
+            Some(_) => return Err("the TLS server name is not the tunnel's host".to_owned()),
+            // An address is never sent as a server name (RFC 6066 section 3).
+            None if authority.host.parse::<std::net::IpAddr>().is_ok() => {}
+            None => return Err("the TLS handshake names no server".to_owned()),
+        }
+        let config = door.issuer.server_config(&authority.host).map_err(|error| chain(&error))?;
+        hello
+            .into_stream(config)
+            .await
+            .map_err(|error| format!("the TLS handshake failed: {error}"))
+    };
+    match tokio::time::timeout(limit, handshake).await {
+        Ok(Ok(tls)) => {
+            // A tunnel that opened is not a request; what comes through it is recorded.
+            entry.forget();
+            converse(door, tls, Some(&authority)).await;
+        }
+        Ok(Err(reason)) => entry.refuse(&reason),
+        Err(_) => entry.refuse("the TLS handshake took too long"),
+    }
+}
+
+/// Answers requests on a stream until it ends or becomes a tunnel.
+async fn converse<S>(door: &Arc<Inner>, stream: S, tunnel: Option<&Authority>) -> Ended<S>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let limits = &door.gateway.settings.limits;
+    let notice = Notice::default();
+    let gate = Gate::new(stream, limits.head_max_bytes, notice.clone());
+    let opened: Mutex<Option<Authority>> = Mutex::new(None);
+    let service = service_fn(|request: Request<Incoming>| {
+        let opened = &opened;
+        Box::pin(async move {
+            let response = if request.method() == Method::CONNECT {
+                open(door, request, tunnel, opened)
+            } else {
+                answer::answer(door, request, tunnel).await
+            };
+            Ok::<_, Infallible>(response)
+        })
+    });
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_millis(limits.idle_ms))
+        .max_headers(64)
+        .half_close(true)
+        .serve_connection(TokioIo::new(gate), service);
+    let ended = std::future::poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
+    let parts = connection.into_parts();
+    let gate = parts.io.into_inner();
+    let opened = opened.lock().unwrap_or_else(PoisonError::into_inner).take();
+    match (ended, opened) {
+        (Ok(()), Some(authority)) => {
+            return Ended::Tunnel(gate.into_tunnel(&parts.read_buf), authority);
+        }
+        (Ok(()), None) => part(gate.into_inner()).await,
+        (Err(error), _) => broken(door, &notice, &error, (gate.into_inner(), tunnel)).await,
+    }
+    Ended::Done
+}
+
+/// Answers a CONNECT.
+fn open(
+    door: &Inner,
+    request: Request<Incoming>,
+    tunnel: Option<&Authority>,
+    opened: &Mutex<Option<Authority>>,
+) -> Response<Body> {
+    let (parts, _) = request.into_parts();
+    let refuse = |host: &str, refusal: &Refusal| {
+        door.entry("CONNECT", host, "").refuse(&refusal.reason);
+        refusal.response()
+    };
+    if let Some(tunnel) = tunnel {
+        let refusal = Refusal::new(StatusCode::BAD_REQUEST, "CONNECT within a tunnel");
+        return refuse(&tunnel.host, &refusal);
+    }
+    let authority = match target::connect(&parts) {
+        Ok(authority) => authority,
+        Err(error) => {
+            let refusal = Refusal::new(StatusCode::BAD_REQUEST, error.to_string());
+            return refuse(parts.uri.host().unwrap_or_default(), &refusal);
+        }
+    };
+    if let Err(reason) = door.policy.tunnel(&authority) {
+        return refuse(&authority.host, &Refusal::new(StatusCode::FORBIDDEN, reason));
+    }
+    *opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(authority);
+    Response::new(body::whole(""))
+}
+
+/// Puts on record what never became a request, and tells the machine if it still listens.
+async fn broken<S>(
+    door: &Inner,
+    notice: &Notice,
+    error: &hyper::Error,
+    (mut stream, tunnel): (S, Option<&Authority>),
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let malformed = match notice.take() {
+        Some(malformed) => malformed,
+        None if error.is_parse() => Malformed::unread("the head is not well-formed"),
+        None if notice.begun() => Malformed::unread("the head did not arrive in time"),
+        // The answer was cut or the machine went away: its own entry says so.
+        None => return,
+    };
+    let host = Authority::parse(&malformed.host, Some(0)).map(|authority| authority.host);
+    let host = host.ok().or_else(|| tunnel.map(|tunnel| tunnel.host.clone())).unwrap_or_default();
+    let path = malformed.target.split('?').next().unwrap_or_default();
+    door.entry(&malformed.method, &host, path).refuse(malformed.reason);
+    let text = format!("egress refused: {}\n", malformed.reason);
+    let answer = format!(
+        "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\n\r\n{text}",
+        text.len()
+    );
+    if stream.write_all(answer.as_bytes()).await.is_ok() {
+        part(stream).await;
+    }
+}
+
+/// Ends a stream so that the other side can still read the last answer: closing with unread bytes would reset it.
+async fn part<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
+    let linger = async {
+        if stream.shutdown().await.is_ok() {
+            let mut rest = (&mut stream).take(LINGER_BYTES);
+            let mut sink = tokio::io::sink();
+            tokio::io::copy(&mut rest, &mut sink).await.ok();
+        }
+    };
+    tokio::time::timeout(LINGER, linger).await.ok();
+}
