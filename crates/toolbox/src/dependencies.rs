@@ -4,6 +4,7 @@
 //! graph, say which edits and commands move packages to given versions, explain a refusal. hob chooses
 //! versions; resolving them is the package manager's own work, in the machine.
 
+pub mod cargo;
 pub mod choose;
 pub mod ecosystem;
 pub mod graph;

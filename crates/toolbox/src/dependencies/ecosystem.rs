@@ -60,6 +60,12 @@ pub trait Ecosystem: Send + Sync + std::fmt::Debug {
     /// Whether a requirement's text admits a version.
     fn admits(&self, range: &str, version: &str) -> bool;
 
+    /// The oldest runtimes that the project's own manifests promise to work with (`rust-version`,
+    /// `engines.node`, `requires-python`), where they promise any. An update must not break that promise.
+    fn promised(&self, _project: &Project, _files: &FileSet) -> Runtimes {
+        Runtimes::default()
+    }
+
     /// Whether a published version can be used with the runtimes of the machine; the error says why not.
     fn runs_on(&self, published: &Published, runtimes: &Runtimes) -> Result<(), String>;
 }
