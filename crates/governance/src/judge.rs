@@ -14,13 +14,13 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     for rule in rule::ALL {
         let mut found = (rule.check)(case);
         // The worst come first, so that what is cut off is never what decides.
-        found.sort_by(|a, b| b.severity.cmp(&a.severity));
+        found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         let more = found.len().saturating_sub(FINDINGS_OF_A_RULE_MAX);
         found.truncate(FINDINGS_OF_A_RULE_MAX);
         if let Some(last) = found.last_mut()
             && more > 0
         {
-            last.reason.push_str(&format!(" (and {more} more findings of this rule)"));
+            last.reason = format!("{} (and {more} more findings of this rule)", last.reason);
         }
         findings.append(&mut found);
     }
