@@ -7,18 +7,21 @@
 //! outcome incomplete, and an incomplete outcome without a change is handed to people: it is never "nothing to do".
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use domain::agent::Playbook as Settings;
 use domain::dependency::{Ecosystem as Kind, Left, Why};
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use toolbox::dependencies::Runtimes;
+use toolbox::dependencies::{Graph, Runtimes};
 
 use crate::context::Context;
 use crate::outcome::{BrainError, Outcome};
 use crate::port::Workspace;
 
+mod bisect;
 mod catalog;
 mod checkout;
+mod judged;
 mod moves;
 mod remediation;
 mod report;
@@ -32,8 +35,9 @@ mod ways;
 #[cfg(test)]
 mod tests;
 
+use bisect::Others;
 use catalog::Catalog;
-use checkout::Checkout;
+use checkout::{Checkout, Mark};
 
 /// A playbook with its settings.
 #[derive(Debug, Clone)]
@@ -49,6 +53,10 @@ struct Work<'a> {
     catalog: Catalog<'a>,
     runtimes: Runtimes,
     left: Vec<Left>,
+    /// The checkout before anything moved.
+    base: Mark,
+    /// The graphs before anything moved.
+    base_graphs: Vec<Arc<Graph>>,
     /// Which advisories were closed, by project, package and the version that had them.
     closed: report::Closed,
     /// What the advisories are about, by id.
@@ -75,25 +83,33 @@ impl Playbook {
         let survey = survey::survey(context, workspace, wanted).await?;
         let kinds: BTreeSet<_> =
             survey.places.iter().map(|place| place.project.ecosystem).collect();
-        let base = survey.graphs.clone();
+        let base_graphs = survey.graphs.clone();
+        let checkout = Checkout::new(workspace, context.files, &survey.places, survey.graphs);
         let mut work = Work {
             context: *context,
             runtimes: runtimes::read(workspace, kinds).await?,
-            checkout: Checkout::new(workspace, context.files, &survey.places, survey.graphs),
+            base: checkout.mark(),
+            base_graphs,
+            checkout,
             catalog: Catalog::new(context.versions),
             left: survey.left,
             closed: report::Closed::new(),
             notes: BTreeMap::new(),
         };
+        let start = work.checkout.mark();
         match &self.settings {
             Settings::Updates(settings) => {
-                let _held = updates::run(&mut work, settings).await?;
+                let held = updates::run(&mut work, settings).await?;
+                let parted = bisect::part(&mut work, &start, held, Others::Halved).await?;
+                updates::leave_broken(&mut work, parted.broken);
             }
             Settings::Remediation(settings) => {
-                let _held = remediation::run(&mut work, settings).await?;
+                let (held, tried) = remediation::run(&mut work, settings).await?;
+                let parted = bisect::part(&mut work, &start, held, Others::InTurn).await?;
+                tried.prove(&mut work, &parted.broken);
             }
         }
-        Ok(report::outcome(work, &base, &self.settings))
+        Ok(report::outcome(work, &self.settings))
     }
 }
 
@@ -108,9 +124,13 @@ impl Work<'_> {
             })
         })
     }
-}
 
-impl Work<'_> {
+    /// Repeats what the last attempt found to need a code change.
+    fn keep_left_for_code(&mut self) {
+        let previous = self.context.previous.iter().flat_map(|previous| &previous.left);
+        self.left.extend(previous.filter(|left| left.why == Why::NeedsCodeChange).cloned());
+    }
+
     /// What the last attempt quoted for a package whose move needs a code change.
     fn left_for_code(&self, at: usize, package: &str) -> Option<String> {
         let kind = self.checkout.places()[at].project.ecosystem;

@@ -16,6 +16,8 @@ pub(crate) struct Move {
     pub(crate) place: usize,
     /// What is moved, one plan after the other.
     pub(crate) steps: Vec<Vec<Bump>>,
+    /// The package and version that it is made for.
+    pub(crate) about: (String, String),
     /// Other ways to the same end, the preferred first.
     pub(crate) others: Vec<Vec<Vec<Bump>>>,
 }
@@ -27,12 +29,17 @@ impl Move {
             vec![vec![Bump { package: package.to_owned(), from: from.to_owned(), to: to.clone() }]]
         };
         let (first, rest) = to.split_first()?;
-        Some(Self { place, steps: steps(first), others: rest.iter().map(steps).collect() })
+        Some(Self {
+            place,
+            steps: steps(first),
+            about: (package.to_owned(), from.to_owned()),
+            others: rest.iter().map(steps).collect(),
+        })
     }
 
     /// The same end by another way.
     pub(crate) fn with_steps(&self, steps: &[Vec<Bump>]) -> Self {
-        Self { place: self.place, steps: steps.to_vec(), others: Vec::new() }
+        Self { steps: steps.to_vec(), others: Vec::new(), ..self.clone() }
     }
 
     /// The bump that the move is about: the last of its last step.

@@ -40,14 +40,22 @@ const OTHERS_MAX: usize = 3;
 /// Why findings stay, by package and version.
 type GivenUp = BTreeMap<(String, String), NoWay>;
 
+/// What was tried, until the last graph proves what came of it.
+pub(super) struct Tried {
+    policy: Policy,
+    /// By project: what was open before, and why it stays.
+    projects: Vec<(usize, Vec<Finding>, GivenUp)>,
+}
+
 /// Closes what can be closed; returns the moves that are in the checkout.
 pub(super) async fn run(
     work: &mut Work<'_>,
     settings: &RemediationSettings,
-) -> Result<Vec<Move>, BrainError> {
+) -> Result<(Vec<Move>, Tried), BrainError> {
     let policy = Policy::new(settings)?;
     work.left.extend(work.context.advisories.unreadable());
     let mut moves = Vec::new();
+    let mut projects = Vec::new();
     for at in 0..work.checkout.places().len() {
         policy.set_aside(work, at);
         let before = policy.findings(work, at);
@@ -59,50 +67,74 @@ pub(super) async fn run(
         let mut project = Project { work: &mut *work, policy: &policy, at, start, given_up };
         let held = project.close_all().await?;
         let held = project.without_needless(held).await?;
-        let given_up = project.given_up;
-        prove(work, &policy, at, &before, &given_up);
+        projects.push((at, before, project.given_up));
         moves.extend(held);
     }
-    Ok(moves)
+    Ok((moves, Tried { policy, projects }))
 }
 
-/// Matches the graph once more: only what is gone from it was closed, and whatever is in it is left.
-pub(super) fn prove(
-    work: &mut Work<'_>,
-    policy: &Policy,
-    at: usize,
-    before: &[Finding],
-    given_up: &GivenUp,
-) {
-    let after = policy.findings(work, at);
-    let still = count(&after);
-    for finding in before {
-        let same =
-            after.iter().find(|a| a.package == finding.package && a.version == finding.version);
-        let closed = finding.advisories.iter().filter(|id| match same {
-            Some(same) => !same.advisories.contains(*id),
-            None => !still.contains_key(&(finding.package.clone(), (*id).clone())),
-        });
-        let key = (at, finding.package.clone(), finding.version.clone());
-        work.closed.entry(key).or_default().extend(closed.cloned());
+impl Tried {
+    /// Matches every graph once more; `broken` are moves that a check took out again.
+    pub(super) fn prove(mut self, work: &mut Work<'_>, broken: &[(Move, String)]) {
+        for (at, before, mut given_up) in std::mem::take(&mut self.projects) {
+            let here = || broken.iter().filter(|(one, _)| one.place == at);
+            let no_way =
+                |words: &String| NoWay { why: Why::NeedsCodeChange, detail: words.clone() };
+            for (one, words) in here() {
+                given_up.insert(one.about.clone(), no_way(words));
+            }
+            // What a broken move would have closed besides is open for the same reason.
+            let rest = here().next().map(|(_, words)| no_way(words));
+            let proof =
+                Proof { policy: &self.policy, at, before: &before, given_up: &given_up, rest };
+            proof.write(work);
+        }
     }
-    let kind = work.checkout.places()[at].project.ecosystem;
-    for finding in after {
-        let reason = given_up.get(&(finding.package.clone(), finding.version.clone()));
-        let no_way = reason.cloned().unwrap_or_else(|| NoWay {
-            why: Why::OverLimit,
-            detail: format!("one run works on at most {FINDINGS_MAX} findings of a project"),
-        });
-        let label = if finding.development_only { " (development only)" } else { "" };
-        for advisory in finding.advisories {
-            work.left.push(Left {
-                ecosystem: Some(kind),
-                advisory: Some(advisory),
-                package: finding.package.clone(),
-                version: finding.version.clone(),
-                why: no_way.why,
-                detail: format!("{}{label}", no_way.detail),
+}
+
+struct Proof<'p> {
+    policy: &'p Policy,
+    at: usize,
+    before: &'p [Finding],
+    given_up: &'p GivenUp,
+    /// Why findings stay that no reason is known for.
+    rest: Option<NoWay>,
+}
+
+impl Proof<'_> {
+    /// Matches the graph once more: only what is gone from it was closed, and whatever is in it is left.
+    fn write(self, work: &mut Work<'_>) {
+        let Self { policy, at, before, given_up, rest } = self;
+        let after = policy.findings(work, at);
+        let still = count(&after);
+        for finding in before {
+            let same =
+                after.iter().find(|a| a.package == finding.package && a.version == finding.version);
+            let closed = finding.advisories.iter().filter(|id| match same {
+                Some(same) => !same.advisories.contains(*id),
+                None => !still.contains_key(&(finding.package.clone(), (*id).clone())),
             });
+            let key = (at, finding.package.clone(), finding.version.clone());
+            work.closed.entry(key).or_default().extend(closed.cloned());
+        }
+        let kind = work.checkout.places()[at].project.ecosystem;
+        for finding in after {
+            let reason = given_up.get(&(finding.package.clone(), finding.version.clone()));
+            let no_way = reason.or(rest.as_ref()).cloned().unwrap_or_else(|| NoWay {
+                why: Why::OverLimit,
+                detail: format!("one run works on at most {FINDINGS_MAX} findings of a project"),
+            });
+            let label = if finding.development_only { " (development only)" } else { "" };
+            for advisory in finding.advisories {
+                work.left.push(Left {
+                    ecosystem: Some(kind),
+                    advisory: Some(advisory),
+                    package: finding.package.clone(),
+                    version: finding.version.clone(),
+                    why: no_way.why,
+                    detail: format!("{}{label}", no_way.detail),
+                });
+            }
         }
     }
 }
@@ -173,7 +205,8 @@ impl Project<'_, '_> {
                     let after = count(&self.policy.findings(self.work, self.at));
                     if is_better(&before, &after) {
                         let others = self.others(way, &ways[tried + 1..]);
-                        return Ok(Ok(Move { place: self.at, steps, others }));
+                        let about = (finding.package.clone(), finding.version.clone());
+                        return Ok(Ok(Move { place: self.at, steps, about, others }));
                     }
                     first_refusal.get_or_insert_with(|| NoWay {
                         why: Why::RefusedByResolver,

@@ -1,11 +1,10 @@
 //! From what the files say before and after to what is reported: updates, what is left, and how it ends.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use domain::RepoPath;
 use domain::agent::Playbook as Settings;
-use domain::dependency::{Left, Update, UpdateKind, Why};
+use domain::dependency::{Ecosystem as Kind, Left, Update, UpdateKind, Why};
 use toolbox::dependencies::{Graph, Source};
 
 use super::checkout::Place;
@@ -16,9 +15,9 @@ use crate::outcome::{Ending, Outcome};
 pub(super) type Closed = BTreeMap<(usize, String, String), BTreeSet<String>>;
 
 /// The outcome of the work as the files have it now.
-pub(super) fn outcome(work: Work<'_>, base: &[Arc<Graph>], settings: &Settings) -> Outcome {
-    let updates = updates(&work, base);
-    let added = added(&work, base);
+pub(super) fn outcome(work: Work<'_>, settings: &Settings) -> Outcome {
+    let updates = updates(&work);
+    let added = added(&work);
     let mut left = work.left;
     left.sort_by(|a, b| {
         (a.why, a.ecosystem, &a.package, &a.version, &a.advisory, &a.detail).cmp(&(
@@ -66,16 +65,24 @@ fn ending(updates: &[Update], left: &[Left], complete: bool, settings: &Settings
     if undone || !complete { Ending::HandOver } else { Ending::NoChange }
 }
 
+/// Every version that changed: whose, which package, from, to.
+pub(super) fn moved(work: &Work<'_>) -> impl Iterator<Item = (Kind, String, String, String)> {
+    work.checkout.places().iter().enumerate().flat_map(|(at, place)| {
+        let steps = stepped(place, &work.base_graphs[at], &work.checkout.graph(at));
+        let kind = place.project.ecosystem;
+        steps.into_iter().filter_map(move |(name, from, to)| Some((kind, name, from, to?)))
+    })
+}
+
 /// Every package that stood in a graph before and stands there with another version now.
-fn updates(work: &Work<'_>, base: &[Arc<Graph>]) -> Vec<Update> {
+fn updates(work: &Work<'_>) -> Vec<Update> {
     let changed = work.checkout.changed();
-    let mut found: BTreeMap<(domain::dependency::Ecosystem, String, String, String), Update> =
-        BTreeMap::new();
+    let mut found: BTreeMap<(Kind, String, String, String), Update> = BTreeMap::new();
     for (at, place) in work.checkout.places().iter().enumerate() {
         let now = work.checkout.graph(at);
         let mut unplaced: BTreeSet<String> = BTreeSet::new();
         let mut own = Vec::new();
-        for (name, from, to) in stepped(place, &base[at], &now) {
+        for (name, from, to) in stepped(place, &work.base_graphs[at], &now) {
             let advisories = work.closed.get(&(at, name.clone(), from.clone()));
             let advisories: BTreeSet<String> = advisories.cloned().unwrap_or_default();
             let Some(to) = to else {
@@ -83,7 +90,7 @@ fn updates(work: &Work<'_>, base: &[Arc<Graph>]) -> Vec<Update> {
                 continue;
             };
             let kind = kind(place, &from, &to);
-            let files = files(place, &base[at], &name, &changed);
+            let files = files(place, &work.base_graphs[at], &name, &changed);
             let ecosystem = place.project.ecosystem;
             let advisories = advisories.into_iter().collect();
             own.push(Update { ecosystem, package: name, from, to, kind, advisories, files });
@@ -157,9 +164,9 @@ fn stepped(
 }
 
 /// Packages that no version of stood in a graph before.
-fn added(work: &Work<'_>, base: &[Arc<Graph>]) -> Vec<String> {
+fn added(work: &Work<'_>) -> Vec<String> {
     let mut added = BTreeSet::new();
-    for (at, before) in base.iter().enumerate() {
+    for (at, before) in work.base_graphs.iter().enumerate() {
         let before = versions(before);
         for (name, versions) in versions(&work.checkout.graph(at)) {
             if !before.contains_key(&name) {

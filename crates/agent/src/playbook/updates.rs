@@ -33,6 +33,7 @@ pub(super) async fn run(
         now: work.context.now,
     };
     let asked = direct(work, &ignore);
+    work.keep_left_for_code();
     let names = asked.keys().map(|asked| (asked.kind, asked.package.clone()));
     work.checkout.workspace().progress("asking the registries for versions");
     work.catalog.prefetch(names).await;
@@ -194,6 +195,21 @@ fn is_proposed(work: &Work<'_>, asked: &Asked, one: &Move) -> bool {
             && update.package == asked.package
             && one.head().is_some_and(|head| head.to == update.to)
     })
+}
+
+/// What is said of moves that break a check in every version.
+pub(super) fn leave_broken(work: &mut Work<'_>, broken: Vec<(Move, String)>) {
+    for (one, words) in broken {
+        let Some(head) = one.head() else { continue };
+        work.left.push(Left {
+            ecosystem: Some(work.checkout.places()[one.place].project.ecosystem),
+            advisory: None,
+            package: head.package.clone(),
+            version: head.from.clone(),
+            why: Why::NeedsCodeChange,
+            detail: format!("to {}: {words}", head.to),
+        });
+    }
 }
 
 /// What is said of a move that the package manager refuses.

@@ -1,0 +1,146 @@
+//! Bisecting: what is kept and what is dropped when the attempt before broke a check.
+
+use domain::agent::UpdateLevel;
+use domain::check::CheckResult;
+use domain::dependency::Why;
+
+use super::toy::{Shown, World, reasons, updates};
+use crate::context::{Failure, Previous};
+use crate::outcome::Ending;
+
+/// The attempt after `first`, with what broke in it.
+fn again(world: &mut World, first: &Shown) {
+    world.previous = Some(Previous {
+        updates: first.outcome.updates.clone(),
+        left: first.outcome.left.clone(),
+        failures: vec![Failure {
+            command: "check".to_owned(),
+            tests: Vec::new(),
+            excerpt: "error: something changed its API".to_owned(),
+        }],
+        baseline: vec![CheckResult {
+            exit: Some(0),
+            tests: std::collections::BTreeMap::new(),
+            excerpt: String::new(),
+            millis: 1,
+        }],
+    });
+}
+
+fn checks_run(shown: &Shown) -> usize {
+    shown.ran.iter().filter(|line| *line == "check").count()
+}
+
+const MANIFEST: &str = "a ^1.0\nb ^1.0\nc ^1.0\nd ^1.0\n";
+const LOCK: &str = "a 1.0.0\nb 1.0.0\nc 1.0.0\nd 1.0.0\n";
+
+fn four() -> World {
+    ["a", "b", "c", "d"]
+        .iter()
+        .fold(World::default(), |world, name| world.versions(name, &["1.0.0", "1.1.0"]))
+}
+
+#[test]
+fn the_part_that_holds_is_kept_and_the_rest_quotes_its_error() {
+    let mut world = four().breaks("c", "1.1.0");
+    let first = world.updates(MANIFEST, LOCK, updates(UpdateLevel::Minor));
+    again(&mut world, &first);
+    let second = world.updates(MANIFEST, LOCK, updates(UpdateLevel::Minor));
+    assert_eq!(
+        second.brief(),
+        "Changed\na 1.0.0 -> 1.1.0\nb 1.0.0 -> 1.1.0\nd 1.0.0 -> 1.1.0\n\
+         left c 1.0.0: NeedsCodeChange: to 1.1.0: `check` newly fails: the check itself\n\
+         error: c 1.1.0 changed its API"
+    );
+    assert!(checks_run(&second) <= 4, "{:?}", second.ran);
+}
+
+#[test]
+fn two_that_break_are_both_found() {
+    let mut world = four().breaks("a", "1.1.0").breaks("d", "1.1.0");
+    let first = world.updates(MANIFEST, LOCK, updates(UpdateLevel::Minor));
+    again(&mut world, &first);
+    let second = world.updates(MANIFEST, LOCK, updates(UpdateLevel::Minor));
+    let moved: Vec<&str> = second.outcome.updates.iter().map(|u| u.package.as_str()).collect();
+    assert_eq!(moved, ["b", "c"]);
+    let needs = |name: &str| (name.to_owned(), Why::NeedsCodeChange);
+    assert_eq!(reasons(&second.outcome), [needs("a"), needs("d")]);
+}
+
+#[test]
+fn where_the_newest_breaks_the_newest_lower_version_that_holds_is_taken() {
+    let mut world = World::default()
+        .versions("a", &["1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0", "1.5.0"])
+        .breaks("a", "1.4.0")
+        .breaks("a", "1.5.0");
+    let run = |world: &World| world.updates("a ^1.0\n", "a 1.0.0\n", updates(UpdateLevel::Minor));
+    let first = run(&world);
+    again(&mut world, &first);
+    let second = run(&world);
+    assert_eq!(second.brief(), "Changed\na 1.0.0 -> 1.3.0");
+    assert_eq!(second.lock, "a 1.3.0\n");
+}
+
+#[test]
+fn a_single_update_that_breaks_and_has_no_other_way_needs_no_run() {
+    let mut world = World::default().versions("a", &["1.0.0", "1.1.0"]).breaks("a", "1.1.0");
+    let first = world.updates("a ^1.0\n", "a 1.0.0\n", updates(UpdateLevel::Minor));
+    again(&mut world, &first);
+    let second = world.updates("a ^1.0\n", "a 1.0.0\n", updates(UpdateLevel::Minor));
+    assert_eq!(second.outcome.ending, Ending::HandOver);
+    assert_eq!(checks_run(&second), 0);
+    assert_eq!(second.lock, "a 1.0.0\n");
+    assert!(second.outcome.body.contains("something changed its API"), "{}", second.outcome.body);
+}
+
+#[test]
+fn a_third_attempt_starts_from_what_the_second_settled_on() {
+    let mut world = four().breaks("c", "1.1.0");
+    let first = world.updates(MANIFEST, LOCK, updates(UpdateLevel::Minor));
+    again(&mut world, &first);
+    let second = world.updates(MANIFEST, LOCK, updates(UpdateLevel::Minor));
+    // The fresh machine finds that `a` breaks as well.
+    world = World { previous: world.previous.take(), ..four().breaks("a", "1.1.0") };
+    again(&mut world, &second);
+    let third = world.updates(MANIFEST, LOCK, updates(UpdateLevel::Minor));
+    let moved: Vec<&str> = third.outcome.updates.iter().map(|u| u.package.as_str()).collect();
+    assert_eq!(moved, ["b", "d"]);
+}
+
+#[test]
+fn a_remediation_that_breaks_tries_the_next_compatible_fix_and_nothing_further() {
+    let base = || {
+        World::default()
+            .versions("a", &["1.0.0", "1.0.1", "1.0.2", "2.0.0"])
+            .advisory("X-1", "a", "<1.0.1")
+    };
+    let mut world = base().breaks("a", "1.0.1");
+    let first = world.remediate("a ^1.0\n", "a 1.0.0\n");
+    assert_eq!(first.brief(), "Changed\na 1.0.0 -> 1.0.1 closes X-1");
+    again(&mut world, &first);
+    let second = world.remediate("a ^1.0\n", "a 1.0.0\n");
+    assert_eq!(second.brief(), "Changed\na 1.0.0 -> 1.0.2 closes X-1");
+
+    let mut world = base().breaks("a", "1.0.1").breaks("a", "1.0.2");
+    again(&mut world, &first);
+    let second = world.remediate("a ^1.0\n", "a 1.0.0\n");
+    assert_eq!(second.outcome.ending, Ending::HandOver);
+    assert_eq!(reasons(&second.outcome), [("a".to_owned(), Why::NeedsCodeChange)]);
+    assert_eq!(second.outcome.left[0].advisory.as_deref(), Some("X-1"));
+    assert_eq!(second.lock, "a 1.0.0\n");
+}
+
+#[test]
+fn of_several_fixes_those_that_hold_are_kept() {
+    let mut world =
+        four().advisory("X-1", "a", "<1.1.0").advisory("X-2", "b", "<1.1.0").breaks("b", "1.1.0");
+    let first = world.remediate(MANIFEST, LOCK);
+    again(&mut world, &first);
+    let second = world.remediate(MANIFEST, LOCK);
+    let brief = second.brief();
+    assert!(
+        brief
+            .starts_with("Changed\na 1.0.0 -> 1.1.0 closes X-1\nleft X-2 b 1.0.0: NeedsCodeChange"),
+        "{brief}"
+    );
+}
