@@ -28,7 +28,8 @@ fn every_state(sample: &Sample) -> Vec<RunState> {
     ];
     let mut states = vec![RunState::Queued];
     states.extend(steps.map(|step| RunState::Working { attempt: 2, step }));
-    states.push(RunState::Waiting { attempt: 2, gate: Gate::Retry { at: at(5), then: Step::Judge } });
+    states
+        .push(RunState::Waiting { attempt: 2, gate: Gate::Retry { at: at(5), then: Step::Judge } });
     states.push(RunState::Proposed { proposal: ProposalId::fresh(sample) });
     states.push(RunState::Stopping { step: Step::Prepare });
     states.push(RunState::Ended { ending });
