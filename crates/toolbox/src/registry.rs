@@ -2,6 +2,7 @@
 
 pub mod cargo;
 pub mod client;
+pub mod npm;
 #[cfg(test)]
 pub(crate) mod scripted_server;
 

@@ -168,6 +168,8 @@ try {
     npm();
     restoreManifests();
   }
+  // npm takes the style of package.json; the lock keeps its own.
+  writeLock(parse(read(LOCK)));
 } catch (error) {
   for (const [path, text] of original) fs.writeFileSync(path, text);
   process.stderr.write(`${error.message}\n`);

@@ -1,0 +1,3 @@
+//! The toolbox with the real package managers.
+
+mod npm;
