@@ -1,6 +1,11 @@
 //! What the npm ecosystem promises, as far as it can be shown without running npm.
 
+mod damage;
+mod discovery;
+mod graphs;
+mod plans;
 mod ranges;
+mod refusals;
 
 use domain::RepoPath;
 
