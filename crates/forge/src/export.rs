@@ -31,6 +31,11 @@ pub struct Authorship {
 }
 
 impl Authorship {
+    /// The message as git can keep it.
+    pub(crate) fn text(&self) -> String {
+        self.message.replace('\0', " ")
+    }
+
     /// The variables that git takes them from.
     pub(crate) fn env(&self) -> [(&'static str, String); 6] {
         let plain = |text: &str| text.replace(['<', '>', '\n', '\0'], " ");

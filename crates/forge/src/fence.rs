@@ -14,7 +14,7 @@ use crate::mirror::Mirror;
 
 /// Why a side effect was not performed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum FenceError {
     /// A newer action of the run was seen.
     #[error("an older action of {run} came back: its fence is {given}, the newest is {newest}")]
     Stale {
@@ -37,8 +37,8 @@ pub enum Error {
 }
 
 /// Refuses an older fence than the newest seen; keeps a newer one. The mirror's lock must be held.
-pub(crate) fn raise(mirror: &Mirror, run: RunId, given: Fence) -> Result<(), Error> {
-    let io = |source| Error::Io { run, source };
+pub(crate) fn raise(mirror: &Mirror, run: RunId, given: Fence) -> Result<(), FenceError> {
+    let io = |source| FenceError::Io { run, source };
     let path = mirror.fences().join(run.to_string());
     let newest = match fs::read_to_string(&path) {
         Ok(text) => text.trim().parse().map_err(|_| {
@@ -48,7 +48,7 @@ pub(crate) fn raise(mirror: &Mirror, run: RunId, given: Fence) -> Result<(), Err
         Err(error) => return Err(io(error)),
     };
     if given.0 < newest {
-        return Err(Error::Stale { run, given: given.0, newest });
+        return Err(FenceError::Stale { run, given: given.0, newest });
     }
     if given.0 > newest {
         write_durably(&path, format!("{}\n", given.0).as_bytes()).map_err(io)?;

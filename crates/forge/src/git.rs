@@ -54,12 +54,13 @@ pub struct Git {
 
 impl Git {
     /// Looks whether the program is there and new enough.
-    pub async fn new(settings: Settings) -> Result<Self, Error> {
+    pub async fn new(settings: Settings) -> Result<Self, GitError> {
         let git = Self { settings: Arc::new(settings), version: (0, 0) };
         let told = git.call("version").ok().await?.text();
-        let version = parse_version(&told).ok_or_else(|| Error::TooOld { told: told.clone() })?;
+        let version =
+            parse_version(&told).ok_or_else(|| GitError::TooOld { told: told.clone() })?;
         if version < VERSION_MIN {
-            return Err(Error::TooOld { told });
+            return Err(GitError::TooOld { told });
         }
         Ok(Self { version, ..git })
     }
@@ -166,7 +167,7 @@ const ENVIRONMENT: [(&str, &str); 15] = [
 
 /// Why `git` gave no answer.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum GitError {
     /// It could not be started.
     #[error("`{program}` cannot be started; install git {}.{} or newer", VERSION_MIN.0, VERSION_MIN.1)]
     Start {
@@ -219,7 +220,7 @@ pub enum Error {
     },
 }
 
-impl Error {
+impl GitError {
     /// What git wrote, where it said no.
     pub fn stderr(&self) -> &str {
         match self {

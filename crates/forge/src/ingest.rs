@@ -16,7 +16,8 @@ use std::path::Path;
 use domain::change::Change;
 use domain::{CommitId, Fence, RunId, TreeId};
 
-use crate::bundle::{self, InvalidBundle};
+use crate::bundle;
+pub use crate::bundle::InvalidBundle;
 use crate::export::Authorship;
 use crate::mirror::{Mirror, attempts_prefix};
 use crate::path_rule::{self, Oddity};
@@ -105,22 +106,22 @@ pub enum Hostile {
 
 /// Why no change came of a bundle.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum IngestError {
     /// The machine's fault.
     #[error(transparent)]
     Hostile(#[from] Hostile),
     /// An older action came back.
     #[error(transparent)]
-    Fence(#[from] fence::Error),
+    Fence(#[from] fence::FenceError),
     /// The mirror failed.
     #[error(transparent)]
-    Mirror(#[from] mirror::Error),
+    Mirror(#[from] mirror::MirrorError),
     /// The program failed.
     #[error(transparent)]
-    Git(#[from] git::Error),
+    Git(#[from] git::GitError),
     /// The mirror's objects failed.
     #[error(transparent)]
-    Tree(#[from] tree::Error),
+    Tree(#[from] tree::TreeError),
     /// The host's own files failed.
     #[error("{action}")]
     Io {
@@ -140,7 +141,7 @@ pub async fn ingest(
     base: &CommitId,
     by: (&Attempt, &Authorship),
     limits: Limits,
-) -> Result<Option<Ingested>, Error> {
+) -> Result<Option<Ingested>, IngestError> {
     let (attempt, authorship) = by;
     let lock = mirror.lock().await?;
     fence::raise(mirror, attempt.run, attempt.fence)?;
@@ -153,7 +154,7 @@ pub async fn ingest(
     quarantine.deliver(mirror, base, &head).await?;
     let name = format!("{}/{}", attempts_prefix(attempt.run), attempt.number);
     mirror.on("update-ref").args([&name, head.as_str()]).input_file(lock.file()?).ok().await?;
-    let digest = Trees::digest(base, &tree, &authorship.message);
+    let digest = Trees::digest(base, &tree, &authorship.text());
     let change = Change { base: base.clone(), head, tree, digest, files };
     Ok(Some(Ingested { change, notes }))
 }
@@ -166,13 +167,15 @@ struct Quarantine {
 type Judged = (TreeId, Vec<domain::change::FileChange>, Vec<String>);
 
 impl Quarantine {
-    async fn make(mirror: &Mirror, base: &CommitId) -> Result<Self, Error> {
-        let io =
-            |source| Error::Io { action: "make a quarantine in the data folder".into(), source };
+    async fn make(mirror: &Mirror, base: &CommitId) -> Result<Self, IngestError> {
+        let io = |source| IngestError::Io {
+            action: "make a quarantine in the data folder".into(),
+            source,
+        };
         let folder = mirror.quarantine().map_err(io)?;
         let sha256 = base.as_str().len() == 64;
-        let objects = if sha256 { "sha256" } else { "sha1" }.to_owned();
-        let format = Format { objects, refs: "files".into(), shared: None, partial: false };
+        let objects = if sha256 { "sha256" } else { "sha1" };
+        let format = Format::plain(objects);
         let format_arg = format!("--object-format={}", format.objects);
         let call = mirror.git.on(folder.path(), "init");
         call.args(["--quiet", "--bare", "--template=", &format_arg]).ok().await?;
@@ -194,8 +197,8 @@ impl Quarantine {
         file: &Path,
         base: &CommitId,
         limits: Limits,
-    ) -> Result<CommitId, Error> {
-        let io = |source| Error::Io { action: format!("read `{}`", file.display()), source };
+    ) -> Result<CommitId, IngestError> {
+        let io = |source| IngestError::Io { action: format!("read `{}`", file.display()), source };
         let mut open = File::open(file).map_err(io)?;
         let size = open.metadata().map_err(io)?.len();
         if size > limits.bundle_bytes {
@@ -231,7 +234,7 @@ impl Quarantine {
         base: &CommitId,
         head: &CommitId,
         limits: Limits,
-    ) -> Result<Option<Judged>, Error> {
+    ) -> Result<Option<Judged>, IngestError> {
         let trees = Trees::open(self.folder.path())?;
         let commit = trees.commit(head).map_err(|e| Hostile::Commit(format!("is broken: {e}")))?;
         if commit.parents != [base.clone()] {
@@ -260,12 +263,12 @@ impl Quarantine {
         base: &CommitId,
         tree: &TreeId,
         authorship: &Authorship,
-    ) -> Result<CommitId, Error> {
+    ) -> Result<CommitId, IngestError> {
         let mut call = mirror.git.on(self.folder.path(), "commit-tree");
         for (name, value) in authorship.env() {
             call = call.env(name, value);
         }
-        let message = authorship.message.replace('\0', " ").into_bytes();
+        let message = authorship.text().into_bytes();
         let args = [tree.as_str(), "-p", base.as_str(), "-F", "-"];
         let told = call.args(args).input(message).ok().await?.text();
         told.parse().map_err(|_| Hostile::Commit("could not be made again".into()).into())
@@ -277,8 +280,8 @@ impl Quarantine {
         mirror: &Mirror,
         base: &CommitId,
         head: &CommitId,
-    ) -> Result<(), Error> {
-        let io = |source| Error::Io { action: "move objects into the mirror".into(), source };
+    ) -> Result<(), IngestError> {
+        let io = |source| IngestError::Io { action: "move objects into the mirror".into(), source };
         let wanted = format!("{head}\n^{base}\n").into_bytes();
         let packed = self.folder.path().join("delivery.pack");
         let out = File::create(&packed).map_err(io)?;
@@ -304,12 +307,12 @@ fn over(limit: &str) -> Hostile {
 
 /// What stops the walk over two trees.
 enum Refused {
-    Tree(tree::Error),
+    Tree(tree::TreeError),
     Hostile(Hostile),
 }
 
-impl From<tree::Error> for Refused {
-    fn from(error: tree::Error) -> Self {
+impl From<tree::TreeError> for Refused {
+    fn from(error: tree::TreeError) -> Self {
         Self::Tree(error)
     }
 }
@@ -321,11 +324,13 @@ impl From<Hostile> for Refused {
 }
 
 impl Refused {
-    fn into_error(self) -> Error {
+    fn into_error(self) -> IngestError {
         match self {
             Self::Hostile(error) => error.into(),
-            Self::Tree(tree::Error::Path { path, reason }) => Hostile::Path { path, reason }.into(),
-            Self::Tree(tree::Error::Limit { limit }) => Hostile::Limit(limit).into(),
+            Self::Tree(tree::TreeError::Path { path, reason }) => {
+                Hostile::Path { path, reason }.into()
+            }
+            Self::Tree(tree::TreeError::Limit { limit }) => Hostile::Limit(limit).into(),
             Self::Tree(error) => error.into(),
         }
     }
@@ -352,7 +357,7 @@ fn clashes(folder: &ChangedFolder) -> Result<(), Hostile> {
 }
 
 /// Checks each changed path, its mode and the size of all; tells what is odd.
-fn look_at(trees: &Trees, changed: &[Changed], limits: Limits) -> Result<Vec<String>, Error> {
+fn look_at(trees: &Trees, changed: &[Changed], limits: Limits) -> Result<Vec<String>, IngestError> {
     let mut notes = Vec::new();
     let mut bytes: u64 = 0;
     for Changed { path, after, .. } in changed {

@@ -25,10 +25,10 @@ pub mod path_rule;
 pub mod place;
 pub mod slug;
 pub mod tree;
+pub mod view;
 
 mod bundle;
 mod ownership;
-mod view;
 
 pub use git::Git;
 pub use local::LocalForge;

@@ -1,7 +1,10 @@
 //! The local forge: a plain git repository of this host. A proposal is a branch in it, and nothing else of it moves.
 
 mod deliver;
+mod merge;
 mod propose;
+mod withdraw;
+mod work_tree;
 
 use domain::{CommitId, Fence, RunId};
 
@@ -9,22 +12,24 @@ use crate::mirror::{self, Mirror};
 use crate::place::{LocalRepository, Source};
 use crate::view::{self, View};
 use crate::{fence, git};
+pub use merge::{Behind, MergeRequest, Merged};
+pub use withdraw::{Standing, Withdrawn};
 
 /// Why the repository was not changed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum LocalError {
     /// An older action came back.
     #[error(transparent)]
-    Fence(#[from] fence::Error),
+    Fence(#[from] fence::FenceError),
     /// The mirror failed.
     #[error(transparent)]
-    Mirror(#[from] mirror::Error),
+    Mirror(#[from] mirror::MirrorError),
     /// The repository cannot be shown to git.
     #[error(transparent)]
-    View(#[from] view::Error),
+    View(#[from] view::ViewError),
     /// The program failed.
     #[error(transparent)]
-    Git(#[from] git::Error),
+    Git(#[from] git::GitError),
     /// It is no repository of this host.
     #[error("`{place}` is not on this host: a branch can only be made in a local repository")]
     NotLocal {
@@ -51,7 +56,7 @@ pub enum Error {
     },
 }
 
-impl Error {
+impl LocalError {
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
@@ -101,10 +106,10 @@ impl Branch {
 
 impl LocalForge {
     /// The forge of a mirrored local repository.
-    pub fn new(mirror: Mirror) -> Result<Self, Error> {
+    pub fn new(mirror: Mirror) -> Result<Self, LocalError> {
         match mirror.source().clone() {
             Source::Local(repository) => Ok(Self { mirror, repository }),
-            Source::Remote(url) => Err(Error::NotLocal { place: url.as_str().to_owned() }),
+            Source::Remote(url) => Err(LocalError::NotLocal { place: url.as_str().to_owned() }),
         }
     }
 
@@ -112,23 +117,23 @@ impl LocalForge {
         self.repository.top().display().to_string()
     }
 
-    fn raise(&self, run: RunId, fence: Fence) -> Result<(), Error> {
+    fn raise(&self, run: RunId, fence: Fence) -> Result<(), LocalError> {
         Ok(fence::raise(&self.mirror, run, fence)?)
     }
 
-    async fn view(&self) -> Result<View, Error> {
+    async fn view(&self) -> Result<View, LocalError> {
         Ok(View::open(&self.mirror.git, &self.repository, &self.mirror.scratch()).await?)
     }
 
     /// What a ref of the repository names now.
-    async fn ref_value(&self, shown: &View, name: &str) -> Result<Option<CommitId>, Error> {
+    async fn ref_value(&self, shown: &View, name: &str) -> Result<Option<CommitId>, LocalError> {
         let call = self.mirror.git.on(shown.git_dir(), "rev-parse");
         let told = call.args(["--verify", "--quiet", "--end-of-options", name]).run().await?;
         Ok(told.text().parse().ok())
     }
 
-    fn unwritable(&self, error: git::Error) -> Error {
-        let git::Error::Failed { stderr, .. } = &error else { return error.into() };
+    fn unwritable(&self, error: git::GitError) -> LocalError {
+        let git::GitError::Failed { stderr, .. } = &error else { return error.into() };
         let says = |needle: &str| stderr.contains(needle);
         let hint = if says("No space left") || says("Disk quota") {
             "make space on the repository's disk"
@@ -143,7 +148,7 @@ impl LocalForge {
         } else {
             "run `git fsck` there"
         };
-        Error::Unwritable {
+        LocalError::Unwritable {
             place: self.place(),
             reason: git::last_lines(stderr),
             hint: hint.into(),

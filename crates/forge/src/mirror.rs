@@ -30,13 +30,13 @@ pub const REFRESH_MAX_BYTES: u64 = 16 * 1024 * 1024 * 1024;
 
 /// Why a repository could not be mirrored.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum MirrorError {
     /// Its place is no repository, or cannot be read.
     #[error(transparent)]
-    Place(#[from] place::Error),
+    Place(#[from] place::PlaceError),
     /// It cannot be shown to git.
     #[error(transparent)]
-    View(#[from] view::Error),
+    View(#[from] view::ViewError),
     /// It has no commit to work from.
     #[error("{place} has no commit: {reason}")]
     NoCommit {
@@ -76,24 +76,24 @@ pub enum Error {
     },
     /// The program failed.
     #[error(transparent)]
-    Git(#[from] git::Error),
+    Git(#[from] git::GitError),
 }
 
-impl Error {
+impl MirrorError {
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
-            Self::Place(error) | Self::View(view::Error::Place(error)) => error.hint(),
+            Self::Place(error) | Self::View(view::ViewError::Place(error)) => error.hint(),
             Self::NoCommit { hint, .. }
             | Self::Fetch { hint, .. }
-            | Self::View(view::Error::Unsupported { hint, .. }) => hint.clone(),
+            | Self::View(view::ViewError::Unsupported { hint, .. }) => hint.clone(),
             Self::Busy { .. } => "wait for the other run, or stop it".into(),
-            Self::View(view::Error::Io { .. }) | Self::Io { .. } => {
+            Self::View(view::ViewError::Io { .. }) | Self::Io { .. } => {
                 "look at the space and the permissions of the data folder and of the repository"
                     .into()
             }
-            Self::View(view::Error::Git(error)) | Self::Git(error) => match error {
-                git::Error::Start { .. } | git::Error::TooOld { .. } => "install git".into(),
+            Self::View(view::ViewError::Git(error)) | Self::Git(error) => match error {
+                git::GitError::Start { .. } | git::GitError::TooOld { .. } => "install git".into(),
                 _ => "run it again; if it stays, run `git fsck` in the repository".into(),
             },
         }
@@ -109,23 +109,23 @@ pub struct Mirrors {
 
 impl Mirrors {
     /// Takes `folder` for mirrors, making it where it is missing.
-    pub fn open(git: Git, folder: &Path) -> Result<Self, Error> {
+    pub fn open(git: Git, folder: &Path) -> Result<Self, MirrorError> {
         fs::create_dir_all(folder)
             .and_then(|()| fs::canonicalize(folder))
             .map(|folder| Self { git, folder })
-            .map_err(|source| Error::Io {
+            .map_err(|source| MirrorError::Io {
                 action: format!("make the folder `{}`", folder.display()),
                 source,
             })
     }
 
     /// The mirror of a repository. Nothing is fetched yet.
-    pub fn mirror(&self, source: &Source) -> Result<Mirror, Error> {
+    pub fn mirror(&self, source: &Source) -> Result<Mirror, MirrorError> {
         let identity = source.identity();
         let digest: String = Digest::of(identity.as_bytes()).hex().chars().take(16).collect();
         let folder =
             self.folder.join(format!("{}-{digest}", crate::slug::slug(&source.name(), 40)));
-        let io = |source| Error::Io {
+        let io = |source| MirrorError::Io {
             action: format!("make the mirror folder `{}`", folder.display()),
             source,
         };
@@ -208,18 +208,27 @@ impl Mirror {
 
     /// Brings in all branches and tags of the source. `branch` names the one to work from, else `HEAD` says.
     /// Two processes may do this at once; nothing is ever written to the source.
-    pub async fn refresh(&self, branch: Option<&str>) -> Result<Refreshed, Error> {
+    pub async fn refresh(&self, branch: Option<&str>) -> Result<Refreshed, MirrorError> {
         let lock = self.lock().await?;
-        refresh::refresh(self, &lock, branch).await
+        self.refresh_under(&lock, branch).await
+    }
+
+    /// The same for one who has the lock. Views and quarantines of before are gone then.
+    pub(crate) async fn refresh_under(
+        &self,
+        lock: &Lock,
+        branch: Option<&str>,
+    ) -> Result<Refreshed, MirrorError> {
+        refresh::refresh(self, lock, branch).await
     }
 
     /// Reads trees and files, in process.
-    pub fn trees(&self) -> Result<Trees, tree::Error> {
+    pub fn trees(&self) -> Result<Trees, tree::TreeError> {
         Trees::open(&self.git_dir())
     }
 
     /// Forgets what was kept of a run that has ended: its attempts' commits and its fence stay no longer than needed.
-    pub async fn forget(&self, run: RunId, fence: Fence) -> Result<(), Error> {
+    pub async fn forget(&self, run: RunId, fence: Fence) -> Result<(), MirrorError> {
         let lock = self.lock().await?;
         if fence::raise(self, run, fence).is_err() {
             return Ok(());
@@ -256,7 +265,7 @@ impl Mirror {
         self.git.on(&self.git_dir(), subcommand)
     }
 
-    pub(crate) async fn lock(&self) -> Result<Lock, Error> {
+    pub(crate) async fn lock(&self) -> Result<Lock, MirrorError> {
         Lock::take(&self.folder.join("lock")).await
     }
 

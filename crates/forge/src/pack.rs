@@ -23,10 +23,10 @@ const BRANCH_FALLBACK: &str = "work";
 
 /// Why a checkout could not be packed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum PackError {
     /// The program failed.
     #[error(transparent)]
-    Git(#[from] git::Error),
+    Git(#[from] git::GitError),
     /// It is larger than a machine is given.
     #[error("the history of {commit} packs to more than {max_bytes} bytes, the limit")]
     TooLarge {
@@ -74,7 +74,7 @@ pub async fn pack(
     branch: Option<&str>,
     into: &Path,
     transfer: &str,
-) -> Result<Checkout, Error> {
+) -> Result<Checkout, PackError> {
     let tags = tags(mirror, commit).await?;
     let mut wanted = format!("{commit}\n");
     for tag in &tags {
@@ -92,24 +92,24 @@ pub async fn pack(
         .ok()
         .await
         .map_err(|error| match error {
-            git::Error::TooMuchOutput { bytes, .. } => {
-                Error::TooLarge { commit: commit.clone(), max_bytes: bytes }
+            git::GitError::TooMuchOutput { bytes, .. } => {
+                PackError::TooLarge { commit: commit.clone(), max_bytes: bytes }
             }
             error => error.into(),
         })?;
     files.push(TransferFile { name: "checkout.pack".into(), path, bytes: packed.file_bytes });
 
     let mut refs = String::from("# pack-refs with: peeled fully-peeled sorted \n");
-    for tag in &tags {
-        refs.push_str(&format!("{} {}\n", tag.object, tag.name));
-        if let Some(peeled) = &tag.peeled {
-            refs.push_str(&format!("^{peeled}\n"));
+    for Tag { name, object, peeled } in &tags {
+        refs.extend([object, " ", name, "\n"]);
+        if let Some(peeled) = peeled {
+            refs.extend(["^", peeled, "\n"]);
         }
     }
     files.push(write(into, "checkout.refs", refs.as_bytes())?);
     if let Some(shallow) = mirror.shallow_file() {
         let bytes = fs::read(&shallow)
-            .map_err(|source| Error::Io { file: shallow.display().to_string(), source })?;
+            .map_err(|source| PackError::Io { file: shallow.display().to_string(), source })?;
         files.push(write(into, "checkout.shallow", &bytes)?);
     }
     let commands = commands(commit, branch, transfer, files.len() > 2);
@@ -176,7 +176,7 @@ struct Tag {
 }
 
 /// The tags in the history of a commit.
-async fn tags(mirror: &Mirror, commit: &CommitId) -> Result<Vec<Tag>, git::Error> {
+async fn tags(mirror: &Mirror, commit: &CommitId) -> Result<Vec<Tag>, git::GitError> {
     let merged = format!("--merged={commit}");
     let listed = mirror
         .on("for-each-ref")
@@ -195,13 +195,13 @@ async fn tags(mirror: &Mirror, commit: &CommitId) -> Result<Vec<Tag>, git::Error
         .collect())
 }
 
-fn create(path: &Path) -> Result<File, Error> {
-    File::create(path).map_err(|source| Error::Io { file: path.display().to_string(), source })
+fn create(path: &Path) -> Result<File, PackError> {
+    File::create(path).map_err(|source| PackError::Io { file: path.display().to_string(), source })
 }
 
-fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<TransferFile, Error> {
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<TransferFile, PackError> {
     let path = folder.join(name);
     fs::write(&path, bytes)
-        .map_err(|source| Error::Io { file: path.display().to_string(), source })?;
+        .map_err(|source| PackError::Io { file: path.display().to_string(), source })?;
     Ok(TransferFile { name: name.into(), path, bytes: bytes.len() as u64 })
 }

@@ -12,7 +12,7 @@ const POINTER_MAX_BYTES: u64 = 64 * 1024;
 
 /// Why a text or a folder names no repository.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum PlaceError {
     /// There is no such folder.
     #[error("`{place}` does not exist")]
     Missing {
@@ -50,7 +50,7 @@ pub enum Error {
     },
 }
 
-impl Error {
+impl PlaceError {
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
@@ -73,7 +73,7 @@ pub enum Source {
 
 impl Source {
     /// Finds out what a person meant: a path as seen from `cwd`, or a URL.
-    pub fn find(text: &str, cwd: &Path) -> Result<Self, Error> {
+    pub fn find(text: &str, cwd: &Path) -> Result<Self, PlaceError> {
         if let Some(path) = text.strip_prefix("file://") {
             return LocalRepository::find(Path::new(path)).map(Self::Local);
         }
@@ -119,8 +119,9 @@ pub struct RemoteUrl(String);
 
 impl RemoteUrl {
     /// Checks a URL.
-    pub fn new(text: &str) -> Result<Self, Error> {
-        let refuse = |reason, hint| Err(Error::Url { url: without_password(text), reason, hint });
+    pub fn new(text: &str) -> Result<Self, PlaceError> {
+        let refuse =
+            |reason, hint| Err(PlaceError::Url { url: without_password(text), reason, hint });
         if text.starts_with('-') || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return refuse(
                 "it begins with `-` or holds blanks",
@@ -186,24 +187,24 @@ pub struct LocalRepository {
 
 impl LocalRepository {
     /// Looks for the repository that `path` is, or lies in.
-    pub fn find(path: &Path) -> Result<Self, Error> {
+    pub fn find(path: &Path) -> Result<Self, PlaceError> {
         let given = path.display().to_string();
         let start = fs::canonicalize(path).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => Error::Missing { place: given.clone() },
-            _ => Error::Unreadable { place: given.clone(), source },
+            std::io::ErrorKind::NotFound => PlaceError::Missing { place: given.clone() },
+            _ => PlaceError::Unreadable { place: given.clone(), source },
         })?;
         if start.is_file() {
             return Err(not_a_folder(&start, given));
         }
         if let Err(source) = fs::read_dir(&start) {
-            return Err(Error::Unreadable { place: given, source });
+            return Err(PlaceError::Unreadable { place: given, source });
         }
         for folder in start.ancestors() {
             if let Some(found) = Self::at(folder)? {
                 return Ok(found);
             }
         }
-        Err(Error::NotARepository {
+        Err(PlaceError::NotARepository {
             hint: format!(
                 "run `git init` and commit something in `{given}`, or name another folder"
             ),
@@ -217,14 +218,14 @@ impl LocalRepository {
         self.work_tree.as_deref().unwrap_or(&self.git_dir)
     }
 
-    fn at(folder: &Path) -> Result<Option<Self>, Error> {
+    fn at(folder: &Path) -> Result<Option<Self>, PlaceError> {
         let dot_git = folder.join(".git");
         if dot_git.is_file() {
             let pointer = read_pointer(&dot_git)?;
             let target = pointer.strip_prefix("gitdir:").map(str::trim).unwrap_or_default();
             let git_dir = fs::canonicalize(folder.join(target)).ok().filter(|dir| is_git_dir(dir));
             let Some(git_dir) = git_dir else {
-                return Err(Error::NotARepository {
+                return Err(PlaceError::NotARepository {
                     place: folder.display().to_string(),
                     reason: format!(
                         "its `.git` file points to `{}`, which is none",
@@ -236,7 +237,7 @@ impl LocalRepository {
             return Self::with(git_dir, Some(folder.to_owned())).map(Some);
         }
         if is_git_dir(&dot_git) {
-            let git_dir = fs::canonicalize(&dot_git).map_err(|source| Error::Unreadable {
+            let git_dir = fs::canonicalize(&dot_git).map_err(|source| PlaceError::Unreadable {
                 place: dot_git.display().to_string(),
                 source,
             })?;
@@ -250,11 +251,11 @@ impl LocalRepository {
         Ok(None)
     }
 
-    fn with(git_dir: PathBuf, work_tree: Option<PathBuf>) -> Result<Self, Error> {
+    fn with(git_dir: PathBuf, work_tree: Option<PathBuf>) -> Result<Self, PlaceError> {
         let pointer = git_dir.join("commondir");
         let common_dir = if pointer.is_file() {
             let target = git_dir.join(read_pointer(&pointer)?.trim_end_matches('\n'));
-            fs::canonicalize(&target).map_err(|source| Error::Unreadable {
+            fs::canonicalize(&target).map_err(|source| PlaceError::Unreadable {
                 place: target.display().to_string(),
                 source,
             })?
@@ -272,15 +273,15 @@ fn is_git_dir(folder: &Path) -> bool {
     has_head && (complete || folder.join("commondir").is_file())
 }
 
-pub(crate) fn read_pointer(path: &Path) -> Result<String, Error> {
-    let unreadable = |source| Error::Unreadable { place: path.display().to_string(), source };
+pub(crate) fn read_pointer(path: &Path) -> Result<String, PlaceError> {
+    let unreadable = |source| PlaceError::Unreadable { place: path.display().to_string(), source };
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(unreadable)?;
     file.take(POINTER_MAX_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn not_a_folder(file: &Path, place: String) -> Error {
+fn not_a_folder(file: &Path, place: String) -> PlaceError {
     let mut head = [0_u8; 16];
     let is_bundle =
         fs::File::open(file).and_then(|mut open| open.read_exact(&mut head)).is_ok_and(|()| {
@@ -294,5 +295,5 @@ fn not_a_folder(file: &Path, place: String) -> Error {
     } else {
         ("it is a file", "name the folder of a repository".into())
     };
-    Error::NotARepository { place, reason: reason.into(), hint }
+    PlaceError::NotARepository { place, reason: reason.into(), hint }
 }

@@ -23,13 +23,16 @@ pub use read::Blob;
 /// The most files that a change may touch and still be read.
 pub const CHANGED_FILES_MAX: usize = 50_000;
 
+/// The most folders that a change may touch and still be read; an honest one has fewer than files.
+const CHANGED_FOLDERS_MAX: usize = 2 * CHANGED_FILES_MAX;
+
 /// The most bytes of file content of a change that are held in memory; files beyond are there without content.
 pub const CHANGE_CONTENT_MAX_BYTES: u64 = 512 * 1024 * 1024;
 
 /// The largest tree or commit object that is read, in bytes.
 const STRUCTURE_MAX_BYTES: u64 = 64 * 1024 * 1024;
 
-/// The most trees that one walk visits.
+/// The most trees that a walk over a whole commit visits.
 const TREES_MAX: usize = 2 * domain::limit::REPOSITORY_FILES_MAX;
 
 /// The longest path, in bytes.
@@ -37,7 +40,7 @@ const PATH_MAX_BYTES: usize = 4096;
 
 /// Why a commit could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum TreeError {
     /// The object store could not be opened.
     #[error("the mirror `{folder}` cannot be opened: {reason}")]
     Open {
@@ -121,9 +124,9 @@ impl RawEntry {
 
 impl Trees {
     /// Opens a git folder of ours.
-    pub(crate) fn open(git_dir: &Path) -> Result<Self, Error> {
+    pub(crate) fn open(git_dir: &Path) -> Result<Self, TreeError> {
         let options = gix::open::Options::isolated().open_path_as_is(true);
-        let mut repo = gix::open_opts(git_dir, options).map_err(|error| Error::Open {
+        let mut repo = gix::open_opts(git_dir, options).map_err(|error| TreeError::Open {
             folder: git_dir.display().to_string(),
             reason: error.to_string(),
         })?;
@@ -132,9 +135,9 @@ impl Trees {
     }
 
     /// Reads a commit.
-    pub fn commit(&self, id: &CommitId) -> Result<Commit, Error> {
+    pub fn commit(&self, id: &CommitId) -> Result<Commit, TreeError> {
         let bytes = self.structure(&object_id(id.as_str())?, gix::objs::Kind::Commit)?;
-        let broken = |reason: String| Error::Object { id: id.to_string(), reason };
+        let broken = |reason: String| TreeError::Object { id: id.to_string(), reason };
         let commit = gix::objs::CommitRef::from_bytes(&bytes, self.repo.object_hash())
             .map_err(|error| broken(error.to_string()))?;
         let parents = commit.parents.iter().map(|hex| hex.to_string().parse::<CommitId>());
@@ -153,16 +156,16 @@ impl Trees {
         Digest::of_parts(parts.map(str::as_bytes))
     }
 
-    fn root(&self, commit: &CommitId) -> Result<ObjectId, Error> {
+    fn root(&self, commit: &CommitId) -> Result<ObjectId, TreeError> {
         object_id(self.commit(commit)?.tree.as_str())
     }
 
     /// The entries of a tree object.
-    pub(crate) fn entries(&self, tree: &ObjectId) -> Result<Vec<RawEntry>, Error> {
+    pub(crate) fn entries(&self, tree: &ObjectId) -> Result<Vec<RawEntry>, TreeError> {
         let bytes = self.structure(tree, gix::objs::Kind::Tree)?;
         gix::objs::TreeRefIter::from_bytes(&bytes, self.repo.object_hash())
             .map(|entry| {
-                let entry = entry.map_err(|error| Error::Object {
+                let entry = entry.map_err(|error| TreeError::Object {
                     id: tree.to_string(),
                     reason: error.to_string(),
                 })?;
@@ -176,7 +179,7 @@ impl Trees {
     }
 
     /// The size of a file, without reading it.
-    pub(crate) fn blob_size(&self, id: &ObjectId) -> Result<u64, Error> {
+    pub(crate) fn blob_size(&self, id: &ObjectId) -> Result<u64, TreeError> {
         let header = self.repo.find_header(*id).map_err(|error| broken(id, &error.to_string()))?;
         if header.kind() == gix::objs::Kind::Blob {
             Ok(header.size())
@@ -186,31 +189,31 @@ impl Trees {
     }
 
     /// A file's bytes; its size was looked at before.
-    pub(crate) fn blob(&self, id: &ObjectId) -> Result<Vec<u8>, Error> {
+    pub(crate) fn blob(&self, id: &ObjectId) -> Result<Vec<u8>, TreeError> {
         let mut object =
             self.repo.find_object(*id).map_err(|error| broken(id, &error.to_string()))?;
         Ok(std::mem::take(&mut object.data))
     }
 
-    fn structure(&self, id: &ObjectId, kind: gix::objs::Kind) -> Result<Vec<u8>, Error> {
+    fn structure(&self, id: &ObjectId, kind: gix::objs::Kind) -> Result<Vec<u8>, TreeError> {
         let header = self.repo.find_header(*id).map_err(|error| broken(id, &error.to_string()))?;
         if header.kind() != kind {
             return Err(broken(id, &format!("it is a {}, not a {kind}", header.kind())));
         }
         if header.size() > STRUCTURE_MAX_BYTES {
-            return Err(Error::Limit { limit: "64 MiB for one tree or commit object".into() });
+            return Err(TreeError::Limit { limit: "64 MiB for one tree or commit object".into() });
         }
         self.blob(id)
     }
 }
 
-fn broken(id: &ObjectId, reason: &str) -> Error {
-    Error::Object { id: id.to_string(), reason: reason.to_owned() }
+fn broken(id: &ObjectId, reason: &str) -> TreeError {
+    TreeError::Object { id: id.to_string(), reason: reason.to_owned() }
 }
 
-pub(crate) fn object_id(hex: &str) -> Result<ObjectId, Error> {
+pub(crate) fn object_id(hex: &str) -> Result<ObjectId, TreeError> {
     ObjectId::from_hex(hex.as_bytes())
-        .map_err(|error| Error::Object { id: hex.to_owned(), reason: error.to_string() })
+        .map_err(|error| TreeError::Object { id: hex.to_owned(), reason: error.to_string() })
 }
 
 /// Two names that fold to the same are the same file on a file system that ignores case or normalises names.

@@ -21,10 +21,10 @@ const COPIED_MAX_BYTES: u64 = 512 * 1024 * 1024;
 
 /// Why a repository could not be shown.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum ViewError {
     /// Its place.
     #[error(transparent)]
-    Place(#[from] place::Error),
+    Place(#[from] place::PlaceError),
     /// Its configuration is broken, or asks for a storage that is not known.
     #[error("the repository `{place}` cannot be read: {reason}")]
     Unsupported {
@@ -46,7 +46,7 @@ pub enum Error {
     },
     /// The program failed.
     #[error(transparent)]
-    Git(#[from] git::Error),
+    Git(#[from] git::GitError),
 }
 
 /// What of a repository's configuration says how its bytes are stored.
@@ -60,6 +60,16 @@ pub(crate) struct Format {
     pub(crate) shared: Option<String>,
     /// Whether some objects may have to be fetched from elsewhere.
     pub(crate) partial: bool,
+    /// Whether `core.bare` says that there is no main work tree.
+    pub(crate) bare: bool,
+}
+
+impl Format {
+    /// Git's usual storage, for objects of this format.
+    pub(crate) fn plain(objects: &str) -> Self {
+        let (objects, refs) = (objects.to_owned(), "files".to_owned());
+        Self { objects, refs, shared: None, partial: false, bare: false }
+    }
 }
 
 /// A view; it is gone when dropped.
@@ -76,11 +86,11 @@ impl View {
         git: &Git,
         repository: &LocalRepository,
         scratch: &Path,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, ViewError> {
         let format = read_format(git, repository).await?;
         let io = |action: &str| {
             let action = format!("{action} `{}`", repository.common_dir.display());
-            move |source| Error::Io { action, source }
+            move |source| ViewError::Io { action, source }
         };
         let folder = TempDir::with_prefix_in("view-", scratch).map_err(io("make a view of"))?;
         let at = |name: &str| folder.path().join(name);
@@ -104,13 +114,17 @@ impl View {
     }
 
     /// A copy of the index of one of the repository's work trees; `None` where there is none.
-    pub(crate) fn copy_index(&self, work_tree_git_dir: &Path) -> Result<Option<PathBuf>, Error> {
+    pub(crate) fn copy_index(
+        &self,
+        work_tree_git_dir: &Path,
+    ) -> Result<Option<PathBuf>, ViewError> {
         let copy = self.folder.path().join("index-copy");
-        let there =
-            copy_if_there(&work_tree_git_dir.join("index"), &copy).map_err(|source| Error::Io {
+        let there = copy_if_there(&work_tree_git_dir.join("index"), &copy).map_err(|source| {
+            ViewError::Io {
                 action: format!("read the index in `{}`", work_tree_git_dir.display()),
                 source,
-            })?;
+            }
+        })?;
         Ok(there.then_some(copy))
     }
 }
@@ -120,14 +134,19 @@ fn copy_if_there(from: &Path, to: &Path) -> std::io::Result<bool> {
         Ok(found) if found.len() > COPIED_MAX_BYTES => {
             Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, "larger than 512 MiB"))
         }
-        Ok(_) => fs::copy(from, to).map(|_| true),
+        Ok(found) => {
+            fs::copy(from, to)?;
+            // By its own time the index tells which files may have changed since in the same instant.
+            let times = fs::FileTimes::new().set_modified(found.modified()?);
+            fs::File::options().write(true).open(to)?.set_times(times).map(|()| true)
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
 }
 
 /// `HEAD` of this work tree, as text: a symbolic ref or a commit, nothing else.
-pub(crate) fn head_text(repository: &LocalRepository) -> Result<String, Error> {
+pub(crate) fn head_text(repository: &LocalRepository) -> Result<String, ViewError> {
     let path = repository.git_dir.join("HEAD");
     let text = match fs::read_link(&path) {
         Ok(target) => format!("ref: {}", target.display()),
@@ -139,7 +158,7 @@ pub(crate) fn head_text(repository: &LocalRepository) -> Result<String, Error> {
         None => text.parse::<domain::CommitId>().is_ok(),
     };
     if !sound {
-        return Err(Error::Unsupported {
+        return Err(ViewError::Unsupported {
             place: repository.top().display().to_string(),
             reason: format!("`{}` names neither a branch nor a commit", path.display()),
             hint: "run `git fsck` there, or check out a branch".into(),
@@ -148,11 +167,10 @@ pub(crate) fn head_text(repository: &LocalRepository) -> Result<String, Error> {
     Ok(name.map_or_else(|| format!("{text}\n"), |name| format!("ref: {name}\n")))
 }
 
-async fn read_format(git: &Git, repository: &LocalRepository) -> Result<Format, Error> {
+async fn read_format(git: &Git, repository: &LocalRepository) -> Result<Format, ViewError> {
     let place = || repository.top().display().to_string();
     let config = repository.common_dir.join("config");
-    let mut format =
-        Format { objects: "sha1".into(), refs: "files".into(), shared: None, partial: false };
+    let mut format = Format::plain("sha1");
     if !config.exists() {
         return Ok(format);
     }
@@ -160,7 +178,10 @@ async fn read_format(git: &Git, repository: &LocalRepository) -> Result<Format, 
         .call("config")
         .args(["--no-includes", "--null", "--file"])
         .arg(&config)
-        .args(["--get-regexp", "^(extensions\\.|core\\.sharedrepository$)"])
+        .args([
+            "--get-regexp",
+            "^(extensions\\.|core\\.(sharedrepository|bare)$|remote\\..*\\.promisor$)",
+        ])
         .run()
         .await?;
     match told.code {
@@ -168,7 +189,7 @@ async fn read_format(git: &Git, repository: &LocalRepository) -> Result<Format, 
         _ => {
             let reason = git::last_lines(&told.stderr);
             let hint = format!("mend `{}`", config.display());
-            return Err(Error::Unsupported { place: place(), reason, hint });
+            return Err(ViewError::Unsupported { place: place(), reason, hint });
         }
     }
     for entry in String::from_utf8_lossy(&told.stdout).split('\0').filter(|e| !e.is_empty()) {
@@ -182,9 +203,11 @@ async fn read_format(git: &Git, repository: &LocalRepository) -> Result<Format, 
                 format.refs = value.to_owned();
             }
             "core.sharedrepository" if plain => format.shared = Some(value.to_owned()),
+            "core.bare" => format.bare = matches!(value, "true" | "yes" | "on" | "1"),
             "extensions.partialclone" => format.partial = true,
+            key if key.ends_with(".promisor") => format.partial |= value != "false",
             "extensions.objectformat" | "extensions.refstorage" => {
-                return Err(Error::Unsupported {
+                return Err(ViewError::Unsupported {
                     place: place(),
                     reason: format!("its `{key}` is `{}`", value.escape_debug()),
                     hint: "clone it into a repository with git's usual storage".into(),
@@ -194,7 +217,7 @@ async fn read_format(git: &Git, repository: &LocalRepository) -> Result<Format, 
         }
     }
     if format.refs == "reftable" && repository.git_dir != repository.common_dir {
-        return Err(Error::Unsupported {
+        return Err(ViewError::Unsupported {
             place: place(),
             reason: "it is a linked work tree of a repository that keeps refs as a reftable".into(),
             hint: "name the main work tree instead".into(),

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
-use super::{CONFIGURATION, ENVIRONMENT, Error, FSCK_TOLERATED, Git, os};
+use super::{CONFIGURATION, ENVIRONMENT, FSCK_TOLERATED, Git, GitError, os};
 
 /// Standard output that is kept where nothing else is said, in bytes.
 const STDOUT_MAX_BYTES: u64 = 64 * 1024 * 1024;
@@ -64,8 +64,8 @@ impl Finished {
     }
 
     /// The error that this ending is, where it is one.
-    pub(crate) fn into_error(self) -> Error {
-        Error::Failed { subcommand: self.subcommand, status: self.status, stderr: self.stderr }
+    pub(crate) fn into_error(self) -> GitError {
+        GitError::Failed { subcommand: self.subcommand, status: self.status, stderr: self.stderr }
     }
 }
 
@@ -152,13 +152,13 @@ impl<'a> Call<'a> {
     }
 
     /// Runs it; an exit status other than 0 is an error.
-    pub(crate) async fn ok(self) -> Result<Finished, Error> {
+    pub(crate) async fn ok(self) -> Result<Finished, GitError> {
         let finished = self.run().await?;
         if finished.code == Some(0) { Ok(finished) } else { Err(finished.into_error()) }
     }
 
     /// Runs it to its end, whatever that is.
-    pub(crate) async fn run(mut self) -> Result<Finished, Error> {
+    pub(crate) async fn run(mut self) -> Result<Finished, GitError> {
         let settings = self.git.settings();
         let protocols = match (self.reach, settings.plain_http) {
             (Reach::Nothing, _) => "none",
@@ -173,17 +173,18 @@ impl<'a> Call<'a> {
         }
         let timeout = self.git.timeout(self.reach);
         let subcommand = self.subcommand.clone();
-        tokio::time::timeout(timeout, self.to_the_end())
+        tokio::time::timeout(timeout, self.finish())
             .await
-            .map_err(|_| Error::TimedOut { subcommand, seconds: timeout.as_secs() })?
+            .map_err(|_| GitError::TimedOut { subcommand, seconds: timeout.as_secs() })?
     }
 
-    async fn to_the_end(mut self) -> Result<Finished, Error> {
+    async fn finish(mut self) -> Result<Finished, GitError> {
         let subcommand = self.subcommand.clone();
-        let pipe = |source| Error::Pipe { subcommand: subcommand.clone(), source };
+        let pipe = |source| GitError::Pipe { subcommand: subcommand.clone(), source };
         let program = self.git.settings().program.display().to_string();
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = self.command.spawn().map_err(|source| Error::Start { program, source })?;
+        let mut child =
+            self.command.spawn().map_err(|source| GitError::Start { program, source })?;
         let mut group = Group::of(&child);
         group.limit(Resource::Fsize, self.file_max_bytes);
         group.limit(Resource::Data, self.memory_max_bytes);
@@ -199,7 +200,7 @@ impl<'a> Call<'a> {
         let (max, file) = (self.stdout_max_bytes, self.stdout.take());
         let ((), out, err) = tokio::join!(feed, drain(stdout, max, file), keep_end(stderr));
         let Some((stdout, file_bytes)) = out.map_err(pipe)? else {
-            return Err(Error::TooMuchOutput { subcommand, bytes: max });
+            return Err(GitError::TooMuchOutput { subcommand, bytes: max });
         };
         let stderr = err.map_err(pipe)?;
         let status = child.wait().await.map_err(pipe)?;

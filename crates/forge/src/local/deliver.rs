@@ -4,7 +4,7 @@ use std::fs::File;
 
 use domain::CommitId;
 
-use super::{Error, LocalForge};
+use super::{LocalError, LocalForge};
 use crate::ownership;
 use crate::view::View;
 
@@ -18,10 +18,10 @@ impl LocalForge {
         shown: &View,
         head: &CommitId,
         known: &CommitId,
-    ) -> Result<(), Error> {
+    ) -> Result<(), LocalError> {
         let git = &self.mirror.git;
         if !self.has_commit(shown, known).await? {
-            return Err(Error::Refused {
+            return Err(LocalError::Refused {
                 reason: format!("commit {} is no longer in `{}`", known.short(), self.place()),
                 hint: "its history was rewritten since: run the agent again".into(),
             });
@@ -31,7 +31,7 @@ impl LocalForge {
         }
         let io = |source| {
             let action = "pack a proposal in the data folder".to_owned();
-            Error::Mirror(crate::mirror::Error::Io { action, source })
+            LocalError::Mirror(crate::mirror::MirrorError::Io { action, source })
         };
         let folder = self.mirror.quarantine().map_err(io)?;
         let path = folder.path().join("proposal.pack");
@@ -58,16 +58,16 @@ impl LocalForge {
     }
 
     /// Whether the repository holds a commit.
-    pub(super) async fn has_commit(&self, shown: &View, id: &CommitId) -> Result<bool, Error> {
+    pub(super) async fn has_commit(&self, shown: &View, id: &CommitId) -> Result<bool, LocalError> {
         let wanted = format!("{id}^{{commit}}");
         let call = self.mirror.git.on(shown.git_dir(), "cat-file").args(["-e", &wanted]);
         Ok(call.run().await?.code == Some(0))
     }
 
     /// Gives a file that was just made in the repository to the repository's owner.
-    pub(super) fn hand_over(&self, file: &str) -> Result<(), Error> {
+    pub(super) fn hand_over(&self, file: &str) -> Result<(), LocalError> {
         let folder = &self.repository.common_dir;
-        ownership::hand_over(folder, &folder.join(file)).map_err(|source| Error::Unwritable {
+        ownership::hand_over(folder, &folder.join(file)).map_err(|source| LocalError::Unwritable {
             place: self.place(),
             reason: format!("give `{file}` to the repository's owner: {source}"),
             hint: "run hob as the user who owns the repository".into(),

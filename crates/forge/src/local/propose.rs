@@ -2,11 +2,11 @@
 
 use domain::Fence;
 
-use super::{Branch, Error, LocalForge};
+use super::{Branch, LocalError, LocalForge};
 
 impl LocalForge {
     /// Makes the branch. If it is there already at the same commit, this was done before and is done.
-    pub async fn propose(&self, branch: &Branch, fence: Fence) -> Result<(), Error> {
+    pub async fn propose(&self, branch: &Branch, fence: Fence) -> Result<(), LocalError> {
         let lock = self.mirror.lock().await?;
         self.raise(branch.run, fence)?;
         let shown = self.view().await?;
@@ -14,7 +14,7 @@ impl LocalForge {
         match self.ref_value(&shown, &name).await? {
             Some(at) if at == branch.head => return Ok(()),
             Some(at) => {
-                return Err(Error::Refused {
+                return Err(LocalError::Refused {
                     reason: format!(
                         "the branch `{}` is already there, at {}",
                         branch.name,

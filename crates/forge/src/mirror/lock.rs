@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Error;
+use super::MirrorError;
 
 /// How long one waits for another process, in seconds.
 const WAIT_MAX_SECONDS: u64 = 30 * 60;
@@ -19,8 +19,8 @@ pub(crate) struct Lock {
 
 impl Lock {
     /// Waits for the lock.
-    pub(super) async fn take(path: &Path) -> Result<Self, Error> {
-        let io = |source| Error::Io { action: format!("lock `{}`", path.display()), source };
+    pub(super) async fn take(path: &Path) -> Result<Self, MirrorError> {
+        let io = |source| MirrorError::Io { action: format!("lock `{}`", path.display()), source };
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -38,14 +38,14 @@ impl Lock {
             }
         };
         tokio::time::timeout(Duration::from_secs(WAIT_MAX_SECONDS), waiting).await.map_err(
-            |_| Error::Busy { folder: path.display().to_string(), seconds: WAIT_MAX_SECONDS },
+            |_| MirrorError::Busy { folder: path.display().to_string(), seconds: WAIT_MAX_SECONDS },
         )??;
         Ok(Self { file, path: path.to_owned() })
     }
 
     /// The lock's file, for a git program's standard input: the lock is held until that program is gone too.
-    pub(crate) fn file(&self) -> Result<File, Error> {
-        self.file.try_clone().map_err(|source| Error::Io {
+    pub(crate) fn file(&self) -> Result<File, MirrorError> {
+        self.file.try_clone().map_err(|source| MirrorError::Io {
             action: format!("share the lock `{}`", self.path.display()),
             source,
         })

@@ -9,7 +9,7 @@ use domain::CommitId;
 use tempfile::TempDir;
 
 use super::lock::Lock;
-use super::{Error, Mirror, Note, REFRESH_MAX_BYTES, Refreshed};
+use super::{Mirror, MirrorError, Note, REFRESH_MAX_BYTES, Refreshed};
 use crate::git::{self, Reach};
 use crate::place::{LocalRepository, RemoteUrl, Source};
 use crate::view::{self, Format, View};
@@ -21,7 +21,7 @@ pub(super) async fn refresh(
     mirror: &Mirror,
     lock: &Lock,
     branch: Option<&str>,
-) -> Result<Refreshed, Error> {
+) -> Result<Refreshed, MirrorError> {
     clear_up(mirror)?;
     let head = match &mirror.source {
         Source::Local(repository) => from_local(mirror, lock, repository).await?,
@@ -36,7 +36,7 @@ pub(super) async fn refresh(
         (None, None) => {
             notes.push(Note::Detached);
             let told = mirror.on("rev-parse").args(["--verify", SOURCE_HEAD]).ok().await?.text();
-            let commit = told.parse().map_err(|_| Error::NoCommit {
+            let commit = told.parse().map_err(|_| MirrorError::NoCommit {
                 place: place.clone(),
                 reason: "HEAD is detached and names no commit".into(),
                 hint: "check out a branch, or name one with `--branch`".into(),
@@ -61,7 +61,7 @@ async fn from_local(
     mirror: &Mirror,
     lock: &Lock,
     repository: &LocalRepository,
-) -> Result<SourceHead, Error> {
+) -> Result<SourceHead, MirrorError> {
     let shown = View::open(&mirror.git, repository, &mirror.scratch()).await?;
     create(mirror, lock, &shown.format).await?;
     let place = mirror.source.to_string();
@@ -73,7 +73,7 @@ async fn from_local(
         return Err(unreadable(&place, &shown.format, known.into_error()));
     }
     if branch.is_some() && known.stdout.is_empty() {
-        return Err(Error::NoCommit {
+        return Err(MirrorError::NoCommit {
             place,
             reason: "it is empty".into(),
             hint: "commit something first".into(),
@@ -95,7 +95,11 @@ async fn from_local(
     Ok(SourceHead { branch, notes })
 }
 
-async fn from_remote(mirror: &Mirror, lock: &Lock, url: &RemoteUrl) -> Result<SourceHead, Error> {
+async fn from_remote(
+    mirror: &Mirror,
+    lock: &Lock,
+    url: &RemoteUrl,
+) -> Result<SourceHead, MirrorError> {
     let place = mirror.source.to_string();
     let told = mirror
         .git
@@ -106,22 +110,14 @@ async fn from_remote(mirror: &Mirror, lock: &Lock, url: &RemoteUrl) -> Result<So
         .await
         .map_err(|error| unreachable(&place, error))?
         .text();
-    let format = Format {
-        objects: if told.lines().any(|l| l.split('\t').next().is_some_and(|id| id.len() == 64)) {
-            "sha256".into()
-        } else {
-            "sha1".into()
-        },
-        refs: "files".into(),
-        shared: None,
-        partial: false,
-    };
+    let sha256 = told.lines().any(|l| l.split('\t').next().is_some_and(|id| id.len() == 64));
+    let format = Format::plain(if sha256 { "sha256" } else { "sha1" });
     let branch = told.lines().find_map(|line| {
         let name = line.strip_prefix("ref: refs/heads/")?;
         name.split('\t').next().map(str::to_owned)
     });
     if told.is_empty() {
-        return Err(Error::NoCommit {
+        return Err(MirrorError::NoCommit {
             place,
             reason: "it is empty, or its HEAD names a branch that is not there".into(),
             hint: "push something first".into(),
@@ -138,7 +134,7 @@ async fn from_remote(mirror: &Mirror, lock: &Lock, url: &RemoteUrl) -> Result<So
 
 const REFSPECS: [&str; 2] = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
 
-fn fetch<'a>(mirror: &'a Mirror, lock: &Lock, reach: Reach) -> Result<git::Call<'a>, Error> {
+fn fetch<'a>(mirror: &'a Mirror, lock: &Lock, reach: Reach) -> Result<git::Call<'a>, MirrorError> {
     Ok(mirror
         .on("fetch")
         .reach(reach)
@@ -149,29 +145,29 @@ fn fetch<'a>(mirror: &'a Mirror, lock: &Lock, reach: Reach) -> Result<git::Call<
 }
 
 /// Makes the bare repository, whole or not at all.
-async fn create(mirror: &Mirror, lock: &Lock, format: &Format) -> Result<(), Error> {
+async fn create(mirror: &Mirror, lock: &Lock, format: &Format) -> Result<(), MirrorError> {
     let git_dir = mirror.git_dir();
     if git_dir.exists() {
         return Ok(());
     }
-    let io = |source| Error::Io { action: format!("make `{}`", git_dir.display()), source };
+    let io = |source| MirrorError::Io { action: format!("make `{}`", git_dir.display()), source };
     let fresh = TempDir::with_prefix_in("new-", mirror.scratch()).map_err(io)?;
     let call = mirror.git.on(fresh.path(), "init").input_file(lock.file()?);
     let object_format = format!("--object-format={}", format.objects);
     call.args(["--quiet", "--bare", "--template=", "--initial-branch=hob-mirror", &object_format])
         .ok()
         .await?;
-    let own = Format { refs: "files".into(), shared: None, ..format.clone() };
+    let own = Format::plain(&format.objects);
     fs::write(fresh.path().join("config"), view::config_text(&own)).map_err(io)?;
     fs::rename(fresh.keep(), &git_dir).map_err(io)
 }
 
 /// Takes away what a process left that died in the middle. The lock is ours, and no git program of an earlier
 /// holder lives (each holds the lock too), so whatever lies here belongs to nobody.
-fn clear_up(mirror: &Mirror) -> Result<(), Error> {
+fn clear_up(mirror: &Mirror) -> Result<(), MirrorError> {
     let io = |path: &Path| {
         let action = format!("clear up `{}`", path.display());
-        move |source| Error::Io { action, source }
+        move |source| MirrorError::Io { action, source }
     };
     let scratch = mirror.scratch();
     for entry in fs::read_dir(&scratch).map_err(io(&scratch))? {
@@ -220,7 +216,7 @@ fn clear_locks(folder: &Path, depth: usize) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn branches(mirror: &Mirror) -> Result<BTreeMap<String, CommitId>, Error> {
+async fn branches(mirror: &Mirror) -> Result<BTreeMap<String, CommitId>, MirrorError> {
     let listed = mirror
         .on("for-each-ref")
         .args(["--format=%(objectname) %(refname)", "refs/heads"])
@@ -240,11 +236,11 @@ fn tip(
     branches: &BTreeMap<String, CommitId>,
     wanted: &str,
     place: &str,
-) -> Result<CommitId, Error> {
+) -> Result<CommitId, MirrorError> {
     const NAMED_MAX: usize = 8;
     branches.get(wanted).cloned().ok_or_else(|| {
         let known: Vec<&str> = branches.keys().map(String::as_str).take(NAMED_MAX).collect();
-        Error::NoCommit {
+        MirrorError::NoCommit {
             place: place.to_owned(),
             reason: format!("there is no branch `{}`", wanted.escape_debug()),
             hint: if known.is_empty() {
@@ -261,7 +257,7 @@ async fn uncommitted(
     mirror: &Mirror,
     repository: &LocalRepository,
     shown: &View,
-) -> Result<Option<Note>, Error> {
+) -> Result<Option<Note>, MirrorError> {
     let Some(work_tree) = &repository.work_tree else { return Ok(None) };
     let Some(index) = shown.copy_index(&repository.git_dir)? else { return Ok(None) };
     let told = mirror
@@ -281,8 +277,8 @@ async fn uncommitted(
     Ok((!clean).then_some(Note::Uncommitted { changed, untracked }))
 }
 
-fn unreadable(place: &str, format: &Format, error: git::Error) -> Error {
-    let git::Error::Failed { stderr, .. } = &error else { return error.into() };
+fn unreadable(place: &str, format: &Format, error: git::GitError) -> MirrorError {
+    let git::GitError::Failed { stderr, .. } = &error else { return error.into() };
     let hint = if format.partial {
         "it is a partial clone: run `git fetch --refetch --no-filter` there, or name its URL"
     } else if stderr.contains("Permission denied") {
@@ -292,11 +288,15 @@ fn unreadable(place: &str, format: &Format, error: git::Error) -> Error {
     } else {
         "run `git fsck` there: some of its objects are missing or broken"
     };
-    Error::Fetch { place: place.to_owned(), reason: git::last_lines(stderr), hint: hint.into() }
+    MirrorError::Fetch {
+        place: place.to_owned(),
+        reason: git::last_lines(stderr),
+        hint: hint.into(),
+    }
 }
 
-fn unreachable(place: &str, error: git::Error) -> Error {
-    let git::Error::Failed { stderr, .. } = &error else { return error.into() };
+fn unreachable(place: &str, error: git::GitError) -> MirrorError {
+    let git::GitError::Failed { stderr, .. } = &error else { return error.into() };
     let says = |needle: &str| stderr.contains(needle);
     let hint = if says("Could not resolve host") || says("Could not resolve hostname") {
         "check the host's name and this machine's network"
@@ -311,5 +311,9 @@ fn unreachable(place: &str, error: git::Error) -> Error {
     } else {
         "check that `git ls-remote` reaches it from here"
     };
-    Error::Fetch { place: place.to_owned(), reason: git::last_lines(stderr), hint: hint.into() }
+    MirrorError::Fetch {
+        place: place.to_owned(),
+        reason: git::last_lines(stderr),
+        hint: hint.into(),
+    }
 }

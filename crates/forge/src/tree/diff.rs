@@ -9,7 +9,8 @@ use gix::ObjectId;
 
 use super::list::{join, printable, sayable};
 use super::{
-    CHANGE_CONTENT_MAX_BYTES, CHANGED_FILES_MAX, Error, PATH_MAX_BYTES, RawEntry, TREES_MAX, Trees,
+    CHANGE_CONTENT_MAX_BYTES, CHANGED_FILES_MAX, CHANGED_FOLDERS_MAX, PATH_MAX_BYTES, RawEntry,
+    TreeError, Trees,
 };
 
 /// One changed path, as the trees hold it.
@@ -34,13 +35,13 @@ pub(crate) struct ChangedFolder {
 
 impl Trees {
     /// The files that differ between two commits, sorted by path, with their contents. Blocks.
-    pub fn diff(&self, base: &CommitId, head: &CommitId) -> Result<Vec<FileChange>, Error> {
+    pub fn diff(&self, base: &CommitId, head: &CommitId) -> Result<Vec<FileChange>, TreeError> {
         let changed = self.changed(Some(&self.root(base)?), &self.root(head)?, &mut |_| Ok(()))?;
         self.contents(changed)
     }
 
     /// The paths that differ between two trees, sorted. `look` sees each folder that differs.
-    pub(crate) fn changed<E: From<Error>>(
+    pub(crate) fn changed<E: From<TreeError>>(
         &self,
         before: Option<&ObjectId>,
         after: &ObjectId,
@@ -51,9 +52,10 @@ impl Trees {
         let mut visited = 0_usize;
         while let Some((path, before, after)) = pending.pop() {
             visited += 1;
-            if visited > TREES_MAX || path.len() > PATH_MAX_BYTES {
-                let limit = format!("{TREES_MAX} folders, {PATH_MAX_BYTES} bytes of path");
-                return Err(Error::Limit { limit }.into());
+            if visited > CHANGED_FOLDERS_MAX || path.len() > PATH_MAX_BYTES {
+                let limit =
+                    format!("{CHANGED_FOLDERS_MAX} folders, {PATH_MAX_BYTES} bytes of path");
+                return Err(TreeError::Limit { limit }.into());
             }
             let folder = self.folder(path, before.as_ref(), after.as_ref())?;
             look(&folder)?;
@@ -76,7 +78,7 @@ impl Trees {
                 }
                 if found.len() > CHANGED_FILES_MAX {
                     let limit = format!("{CHANGED_FILES_MAX} changed files");
-                    return Err(Error::Limit { limit }.into());
+                    return Err(TreeError::Limit { limit }.into());
                 }
             }
         }
@@ -89,7 +91,7 @@ impl Trees {
         path: Vec<u8>,
         before: Option<&ObjectId>,
         after: Option<&ObjectId>,
-    ) -> Result<ChangedFolder, Error> {
+    ) -> Result<ChangedFolder, TreeError> {
         let mut names: BTreeMap<Vec<u8>, (Option<RawEntry>, Option<RawEntry>)> = BTreeMap::new();
         for entry in before.map(|id| self.entries(id)).transpose()?.unwrap_or_default() {
             let name = entry.name.clone();
@@ -99,7 +101,7 @@ impl Trees {
             let place = &mut names.entry(entry.name.clone()).or_default().1;
             if place.is_some() {
                 let reason = "its folder holds it twice".to_owned();
-                return Err(Error::Path { path: printable(&join(&path, &entry.name)), reason });
+                return Err(TreeError::Path { path: printable(&join(&path, &entry.name)), reason });
             }
             *place = Some(entry);
         }
@@ -107,13 +109,13 @@ impl Trees {
     }
 
     /// Turns changed paths into changed files.
-    pub(crate) fn contents(&self, changed: Vec<Changed>) -> Result<Vec<FileChange>, Error> {
+    pub(crate) fn contents(&self, changed: Vec<Changed>) -> Result<Vec<FileChange>, TreeError> {
         let mut left = CHANGE_CONTENT_MAX_BYTES;
         changed
             .into_iter()
             .map(|Changed { path, before, after }| {
                 let said = sayable(&path)
-                    .map_err(|reason| Error::Path { path: printable(&path), reason })?;
+                    .map_err(|reason| TreeError::Path { path: printable(&path), reason })?;
                 Ok(FileChange {
                     path: said,
                     before: before.map(|entry| self.version(&entry, &mut left)).transpose()?,
@@ -123,7 +125,7 @@ impl Trees {
             .collect()
     }
 
-    fn version(&self, entry: &RawEntry, left: &mut u64) -> Result<FileVersion, Error> {
+    fn version(&self, entry: &RawEntry, left: &mut u64) -> Result<FileVersion, TreeError> {
         let mode = entry.file_mode();
         if mode == FileMode::Submodule {
             return Ok(FileVersion { mode, size: 0, content: None });

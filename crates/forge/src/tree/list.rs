@@ -6,7 +6,7 @@ use domain::change::FileMode;
 use domain::limit::REPOSITORY_FILES_MAX;
 use domain::{CommitId, RepoPath};
 
-use super::{Error, PATH_MAX_BYTES, TREES_MAX, Trees, folded};
+use super::{PATH_MAX_BYTES, TREES_MAX, TreeError, Trees, folded};
 
 /// What a commit holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -39,14 +39,14 @@ pub struct Skipped {
 
 impl Trees {
     /// Lists all files of a commit. Blocks; about a second for 200,000 files.
-    pub fn list(&self, commit: &CommitId) -> Result<Listing, Error> {
+    pub fn list(&self, commit: &CommitId) -> Result<Listing, TreeError> {
         let mut listing = Listing::default();
         let mut pending = vec![(Vec::new(), self.root(commit)?)];
         let mut visited = 0_usize;
         while let Some((folder, tree)) = pending.pop() {
             visited += 1;
             if visited > TREES_MAX {
-                return Err(Error::Limit { limit: format!("{TREES_MAX} folders in a commit") });
+                return Err(TreeError::Limit { limit: format!("{TREES_MAX} folders in a commit") });
             }
             let entries = self.entries(&tree)?;
             let mut names: HashMap<String, Vec<RepoPath>> = HashMap::new();
@@ -67,7 +67,7 @@ impl Trees {
                 }
                 if listing.entries.len() + listing.skipped.len() > REPOSITORY_FILES_MAX {
                     let limit = format!("{REPOSITORY_FILES_MAX} files in a commit");
-                    return Err(Error::Limit { limit });
+                    return Err(TreeError::Limit { limit });
                 }
             }
             listing.case_clashes.extend(names.into_values().filter(|clash| clash.len() > 1));

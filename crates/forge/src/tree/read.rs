@@ -3,7 +3,7 @@
 use domain::limit::FILE_READ_MAX_BYTES;
 use domain::{CommitId, RepoPath};
 
-use super::{Error, Trees};
+use super::{TreeError, Trees};
 use domain::change::FileMode;
 
 /// The largest pointer of git-lfs, in bytes (<https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>).
@@ -59,7 +59,7 @@ impl Blob {
 
 impl Trees {
     /// Reads one path of a commit; `None` where there is none, also behind a symbolic link. Blocks.
-    pub fn read(&self, commit: &CommitId, path: &RepoPath) -> Result<Option<Blob>, Error> {
+    pub fn read(&self, commit: &CommitId, path: &RepoPath) -> Result<Option<Blob>, TreeError> {
         let mut tree = self.root(commit)?;
         if path.is_root() {
             return Ok(Some(Blob::Folder));
@@ -81,7 +81,7 @@ impl Trees {
         Ok(None)
     }
 
-    fn blob_of(&self, entry: &super::RawEntry) -> Result<Blob, Error> {
+    fn blob_of(&self, entry: &super::RawEntry) -> Result<Blob, TreeError> {
         let mode = entry.file_mode();
         if mode == FileMode::Submodule {
             let commit = entry.id.to_string();

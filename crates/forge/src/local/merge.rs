@@ -1,0 +1,212 @@
+//! A proposal becomes part of its target branch, by plumbing alone.
+//!
+//! The target moves only from the commit that the proposal was made for, to the commit that was approved. A target
+//! that moved on is merged with only where the caller says so. No work tree is ever touched; one that has the target
+//! checked out stays as it is, and the answer says how to bring it along
+//! (`docs/decisions/0003-merging-into-a-checked-out-branch.md`).
+
+use std::path::PathBuf;
+
+use domain::{CommitId, Digest, Fence};
+
+use super::work_tree::bring_along;
+use super::{Branch, LocalError, LocalForge};
+use crate::export::Authorship;
+use crate::tree::Trees;
+use crate::view::View;
+
+/// How many conflicting files are named.
+const CONFLICTS_NAMED_MAX: usize = 10;
+
+/// What shall be merged into what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MergeRequest {
+    /// The proposal.
+    pub branch: Branch,
+    /// The branch to move, by its short name.
+    pub target: String,
+    /// The digest of the change that was approved.
+    pub approved: Digest,
+    /// Who makes a merge commit where the target moved on; `None` refuses that.
+    pub merge_commit: Option<Authorship>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merged {
+    /// Where the target stands now.
+    pub commit: CommitId,
+    /// Work trees that have the target checked out and still show what was there before.
+    pub behind: Vec<Behind>,
+}
+
+/// A work tree that still shows what was there before a merge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind {
+    /// Where it is.
+    pub work_tree: PathBuf,
+    /// The command that brings it along and keeps uncommitted changes.
+    pub command: String,
+}
+
+impl LocalForge {
+    /// Moves the target branch. If it holds the proposal already, this was done before and is done.
+    pub async fn merge(&self, request: &MergeRequest, fence: Fence) -> Result<Merged, LocalError> {
+        let lock = self.mirror.lock().await?;
+        self.raise(request.branch.run, fence)?;
+        self.is_approved(request)?;
+        self.mirror.refresh_under(&lock, Some(&request.target)).await?;
+        let shown = self.view().await?;
+        let target = format!("refs/heads/{}", request.target);
+        let tip = self.target_tip(&shown, request, &target).await?;
+        if self.is_ancestor(&request.branch.head, &tip).await? {
+            return Ok(Merged { commit: tip, behind: Vec::new() });
+        }
+        self.stands(&shown, &request.branch).await?;
+        let new = if tip == request.branch.base {
+            request.branch.head.clone()
+        } else {
+            self.merge_commit(request, &tip).await?
+        };
+        let trees = self.checked_out(&shown, &request.target)?;
+        for tree in &trees {
+            self.may_move_under(&shown, tree, &request.target, &tip).await?;
+        }
+        self.deliver(&shown, &new, &tip).await?;
+        let why = format!("hob: merge {}", request.branch.name);
+        self.mirror
+            .git
+            .on(shown.git_dir(), "update-ref")
+            .args(["-m", &why, &target, new.as_str(), tip.as_str()])
+            .input_file(lock.file()?)
+            .ok()
+            .await
+            .map_err(|error| self.unwritable(error))?;
+        self.hand_over(&target)?;
+        let behind = trees
+            .into_iter()
+            .map(|tree| Behind {
+                command: bring_along(&tree.path, &tip, &new),
+                work_tree: tree.path,
+            })
+            .collect();
+        Ok(Merged { commit: new, behind })
+    }
+
+    /// The commit that would be merged is the one that was approved, byte for byte.
+    fn is_approved(&self, request: &MergeRequest) -> Result<(), LocalError> {
+        let Branch { head, base, .. } = &request.branch;
+        let found = self.mirror.trees().and_then(|trees| trees.commit(head));
+        let found = found.map_err(|error| LocalError::Refused {
+            reason: format!("the proposed commit {} cannot be read: {error}", head.short()),
+            hint: "run the agent again".into(),
+        })?;
+        let digest = Trees::digest(base, &found.tree, &found.message);
+        if found.parents != [base.clone()] || digest != request.approved {
+            return Err(LocalError::Refused {
+                reason: format!("commit {} is not the change that was approved", head.short()),
+                hint: "look at the proposal again and approve what it is now".into(),
+            });
+        }
+        Ok(())
+    }
+
+    async fn target_tip(
+        &self,
+        shown: &View,
+        request: &MergeRequest,
+        target: &str,
+    ) -> Result<CommitId, LocalError> {
+        let git = &self.mirror.git;
+        let symbolic = git.on(shown.git_dir(), "symbolic-ref").args(["-q", target]).run().await?;
+        if symbolic.code == Some(0) {
+            return Err(LocalError::Refused {
+                reason: format!("`{}` is another name of `{}`", request.target, symbolic.text()),
+                hint: "name that branch as the target".into(),
+            });
+        }
+        self.ref_value(shown, target).await?.ok_or_else(|| LocalError::Refused {
+            reason: format!("the target branch `{}` is gone", request.target),
+            hint: "make it again, or reject the proposal".into(),
+        })
+    }
+
+    /// The proposal's branch is still there and still holds what was proposed.
+    async fn stands(&self, shown: &View, branch: &Branch) -> Result<(), LocalError> {
+        match self.ref_value(shown, &branch.ref_name()).await? {
+            Some(at) if at == branch.head => Ok(()),
+            Some(at) => Err(LocalError::Refused {
+                reason: format!("the branch `{}` moved to {}", branch.name, at.short()),
+                hint: "only what was approved is merged: merge that branch yourself, or run the agent again"
+                    .into(),
+            }),
+            None => Err(LocalError::Refused {
+                reason: format!("the branch `{}` was deleted", branch.name),
+                hint: "reject the proposal, or run the agent again".into(),
+            }),
+        }
+    }
+
+    async fn is_ancestor(&self, older: &CommitId, newer: &CommitId) -> Result<bool, LocalError> {
+        let args = ["--is-ancestor", older.as_str(), newer.as_str()];
+        let told = self.mirror.on("merge-base").args(args).run().await?;
+        match told.code {
+            Some(0) => Ok(true),
+            Some(1) => Ok(false),
+            _ => Err(told.into_error().into()),
+        }
+    }
+
+    /// A merge of the target's tip with the proposal, where it moved on from the base and nothing conflicts.
+    async fn merge_commit(
+        &self,
+        request: &MergeRequest,
+        tip: &CommitId,
+    ) -> Result<CommitId, LocalError> {
+        let MergeRequest { branch, target, merge_commit, .. } = request;
+        let moved = |what: &str| LocalError::Refused {
+            reason: format!(
+                "`{target}` moved from {} to {} {what}",
+                branch.base.short(),
+                tip.short()
+            ),
+            hint: "run the agent again, so that its checks run on what is there now".into(),
+        };
+        if !self.is_ancestor(&branch.base, tip).await? {
+            return Err(moved("and no longer holds the commit that the proposal starts from"));
+        }
+        let Some(authorship) = merge_commit else {
+            return Err(moved("since the proposal was made and checked"));
+        };
+        let merged = self
+            .mirror
+            .on("merge-tree")
+            .args(["--write-tree", "--no-messages", "--name-only", "-z"])
+            .args([tip.as_str(), branch.head.as_str()])
+            .run()
+            .await?;
+        let text = merged.text();
+        let mut parts = text.split('\0').filter(|part| !part.is_empty());
+        let tree = parts.next().unwrap_or_default();
+        match merged.code {
+            Some(0) => {}
+            Some(1) => {
+                let files: Vec<_> =
+                    parts.take(CONFLICTS_NAMED_MAX).map(str::escape_debug).collect();
+                let files: Vec<String> = files.into_iter().map(|name| name.to_string()).collect();
+                return Err(moved(&format!(
+                    "and conflicts with the proposal in {}",
+                    files.join(", ")
+                )));
+            }
+            _ => return Err(merged.into_error().into()),
+        }
+        let mut call = self.mirror.on("commit-tree");
+        for (name, value) in authorship.env() {
+            call = call.env(name, value);
+        }
+        let args = [tree, "-p", tip.as_str(), "-p", branch.head.as_str(), "-F", "-"];
+        let told = call.args(args).input(authorship.text().into_bytes()).ok().await?.text();
+        told.parse().map_err(|_| moved("and git made no commit of the two"))
+    }
+}
