@@ -148,8 +148,10 @@ pub(crate) async fn put_in(
 fn kept(checkout: &Checkout<'_>, one: &Move) -> Option<Refused> {
     let head = one.head()?;
     let graph = checkout.graph(one.place);
-    let arrived = graph.named(&head.package).any(|(_, package)| package.version == head.to);
-    if arrived {
+    let is_at = |version: &String| graph.named(&head.package).any(|(_, p)| p.version == *version);
+    // Without a lock, a widened range resolves to its newest version: that the old one is gone is all there is.
+    let has_lock = checkout.places()[one.place].project.lock.is_some();
+    if is_at(&head.to) || (!has_lock && !is_at(&head.from)) {
         return None;
     }
     let now: Vec<&str> = graph.named(&head.package).map(|(_, p)| p.version.as_str()).collect();

@@ -1,6 +1,7 @@
 //! The playbooks on a small invented ecosystem, where every class of trouble can be written down in a few lines.
 
 mod bisecting;
+mod properties;
 mod remediating;
 mod toy;
 mod updating;

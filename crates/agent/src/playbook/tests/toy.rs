@@ -100,15 +100,7 @@ impl World {
         for (path, text) in [("toy.txt", manifest), ("toy.lock", lock)] {
             files.set(path_of(path), Content::Bytes(text.as_bytes().to_vec()));
         }
-        let machine = Machine {
-            world: self,
-            files: Mutex::new(
-                [("toy.txt", manifest), ("toy.lock", lock)]
-                    .map(|(path, text)| (path_of(path), text.as_bytes().to_vec()))
-                    .into(),
-            ),
-            ran: Mutex::new(Vec::new()),
-        };
+        let machine = self.machine(manifest, lock);
         let ecosystems: [&dyn Ecosystem; 1] = [&Toy];
         let checks = [Check {
             setup: Vec::new(),
@@ -138,6 +130,19 @@ impl World {
             ran: machine.ran.lock().unwrap().clone(),
             outcome,
         }
+    }
+
+    /// The lock that the package manager writes where there is none; `None` where it finds no solution.
+    pub(super) fn first_lock(&self, manifest: &str) -> Option<String> {
+        let machine = self.machine(manifest, "");
+        machine.relock(&[]).ok()?;
+        Some(machine.text("toy.lock"))
+    }
+
+    fn machine(&self, manifest: &str, lock: &str) -> Machine<'_> {
+        let files = [("toy.txt", manifest), ("toy.lock", lock)];
+        let files = files.map(|(path, text)| (path_of(path), text.as_bytes().to_vec()));
+        Machine { world: self, files: Mutex::new(files.into()), ran: Mutex::new(Vec::new()) }
     }
 
     pub(super) fn matching_ids(&self, package: &str, version: &str) -> BTreeSet<String> {
@@ -538,12 +543,8 @@ impl Machine<'_> {
         for ((name, version), requires) in &new {
             let mut line = format!("{name} {version}");
             for (dep, range) in requires {
-                let at = new
-                    .keys()
-                    .filter(|(n, v)| n == dep && admits(range, v))
-                    .max_by_key(|(_, v)| bumps.iter().any(|(n, _, to)| n == dep && v == to));
-                let (n, v) = at.expect("it was picked");
-                line = format!("{line} {n}@{v}");
+                let picked = self.pick(dep, range, &bumps, &old).expect("it was picked before");
+                line = format!("{line} {dep}@{picked}");
             }
             text = format!("{text}{line}\n");
         }
