@@ -6,7 +6,7 @@
 //! step brings in is closed on top of it, or the step is undone. At the end, moves that later ones made needless are
 //! taken out, and what the last graph still holds is reported as left: nothing is called fixed that still matches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::agent::RemediationSettings;
 use domain::dependency::{Left, Why};
@@ -258,18 +258,31 @@ impl Project<'_, '_> {
             return Ok(Err(refused));
         }
         if depth < NESTED_MAX {
-            let is_known = |f: &Finding| {
-                known.iter().any(|k| k.package == f.package && k.version == f.version)
-            };
-            let brought = self.policy.findings(self.work, self.at);
-            for new in brought.into_iter().filter(|f| !is_known(f) && f.package != finding.package)
-            {
-                if let Ok(nested) = Box::pin(self.close(&new, depth + 1)).await? {
-                    steps.extend(nested.steps);
-                }
-            }
+            steps.extend(self.close_brought_in(&known, depth + 1).await?);
         }
         Ok(Ok(steps))
+    }
+
+    /// Closes what was not there before. The graph is another one after each step, so it is asked anew.
+    async fn close_brought_in(
+        &mut self,
+        known: &[Finding],
+        depth: usize,
+    ) -> Result<Vec<Vec<Bump>>, BrainError> {
+        let mut steps = Vec::new();
+        let mut tried: BTreeSet<(String, String)> =
+            known.iter().map(|known| (known.package.clone(), known.version.clone())).collect();
+        loop {
+            let findings = self.policy.findings(self.work, self.at);
+            let new = findings
+                .into_iter()
+                .find(|new| !tried.contains(&(new.package.clone(), new.version.clone())));
+            let Some(new) = new else { return Ok(steps) };
+            tried.insert((new.package.clone(), new.version.clone()));
+            if let Ok(nested) = Box::pin(self.close(&new, depth)).await? {
+                steps.extend(nested.steps);
+            }
+        }
     }
 
     fn is_there(&self, finding: &Finding) -> bool {
