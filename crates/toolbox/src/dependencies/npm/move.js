@@ -2,6 +2,7 @@
 // project's folder. argv[1] is the order, as `dependencies::npm::order` writes it:
 //   { "lockfileVersion": 3, "resolved": true, "manifests": ["package.json", ..],
 //     "phases": [[{ "name", "from", "to", "pins": [{ "manifest", "path": [..], "value" }], "not": ["owner@1.0.0"] }]] }
+// where "not" names packages whose requirement excludes "to": they keep what they have.
 //
 // npm has no command for "this version of that transitive package, and nothing else". It does keep a lock
 // as it is where every requirement is met, and it does follow requirements. So for one run of npm the
@@ -79,10 +80,14 @@ function steer(lock, moves, known) {
     for (const kind of KINDS) {
       for (const [key, range] of Object.entries(entry[kind] || {})) {
         const move = moving.get(resolve(packages, location, key));
+        if (!move) continue;
         const owner = identity(location, entry);
-        if (!move || move.not.includes(owner)) continue;
+        const refuses = move.not.includes(owner);
+        // A peer that excludes the new version is for npm to weigh, with its true range.
+        if (refuses && kind === 'peerDependencies') continue;
+        const version = refuses ? move.from : move.to;
         const alias = /^npm:((?:@[^/]+\/)?[^@/]+)/.exec(range);
-        const exact = alias ? `npm:${alias[1]}@${move.to}` : move.to;
+        const exact = alias ? `npm:${alias[1]}@${version}` : version;
         pins.push({ owner, kind, key, range, exact });
       }
     }

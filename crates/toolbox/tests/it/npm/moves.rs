@@ -105,6 +105,17 @@ fn what_the_new_version_needs_comes_with_it() {
 }
 
 #[test]
+fn who_excludes_the_new_version_keeps_the_old_one() {
+    let manifest = r#"{ "dependencies": { "ini": "^1.3.0", "rc": "1.2.8" } }"#;
+    let old = r#"{ "dependencies": { "ini": "1.3.5", "rc": "1.2.8" } }"#;
+    let checkout = Checkout::locked(old, &[("package.json", manifest)]);
+    // rc asks for ~1.3.0, which admits 1.3.8 too; nobody asked for that.
+    let moved = checkout.moved(&[("ini", "1.3.5", "2.0.0")]);
+    assert_eq!(moved, ["+ini@2.0.0"]);
+    assert_eq!(checkout.read("package.json"), manifest.replace("^1.3.0", "^2.0.0"));
+}
+
+#[test]
 fn workspaces_move_together_each_where_it_must() {
     let a = r#"{ "name": "a", "version": "1.0.0", "dependencies": { "minimist": "^1.2.0" } }"#;
     let b = r#"{ "name": "b", "version": "1.0.0", "dependencies": { "a": "^1.0.0", "minimist": "1.2.5" } }"#;
