@@ -87,6 +87,10 @@ impl Ecosystem for Cargo {
         refusal::refusal(result)
     }
 
+    fn unblock(&self, refusal: &Refusal) -> Vec<Bump> {
+        refusal::unblock(&refusal.quote).into_iter().collect()
+    }
+
     fn compare(&self, a: &str, b: &str) -> Option<Ordering> {
         version::compare(a, b)
     }

@@ -48,6 +48,12 @@ pub trait Ecosystem: Send + Sync + std::fmt::Debug {
     /// What a failed command of a plan says, in words for a person.
     fn refusal(&self, command: &Exec, result: &ExecResult) -> Refusal;
 
+    /// What else would have to move for a refused set of bumps to fit, where the tool says so; to be tried
+    /// together with that set. Empty where it does not say.
+    fn unblock(&self, _refusal: &Refusal) -> Vec<Bump> {
+        Vec::new()
+    }
+
     /// Orders two versions by the ecosystem's own rule; `None` where one is not a version.
     fn compare(&self, a: &str, b: &str) -> Option<Ordering>;
 

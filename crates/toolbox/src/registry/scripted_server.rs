@@ -137,15 +137,14 @@ fn serve(
 }
 
 fn answer(mut stream: &TcpStream, reply: &Reply) -> std::io::Result<()> {
-    let mut head = format!("HTTP/1.1 {} Scripted\r\n", reply.status);
+    write!(stream, "HTTP/1.1 {} Scripted\r\n", reply.status)?;
     for (name, value) in &reply.headers {
-        head += &format!("{name}: {value}\r\n");
+        write!(stream, "{name}: {value}\r\n")?;
     }
     if reply.status != 304 {
         let length = reply.body.len() + if reply.cut_off { 10 } else { 0 };
-        head += &format!("content-length: {length}\r\n");
+        write!(stream, "content-length: {length}\r\n")?;
     }
-    stream.write_all(head.as_bytes())?;
     stream.write_all(b"\r\n")?;
     stream.write_all(&reply.body)
 }

@@ -1,3 +1,5 @@
 //! The toolbox with the real package managers.
 
+#[cfg(test)]
+mod cargo;
 mod npm;

@@ -3,7 +3,7 @@
 use domain::exec::{ExecResult, Exit};
 use domain::limit;
 
-use crate::dependencies::{Refusal, RefusalKind};
+use crate::dependencies::{Bump, Refusal, RefusalKind};
 
 /// Signs in cargo's words, the first that is found counts.
 const SIGNS: [(RefusalKind, &[&str]); 4] = [
@@ -27,6 +27,8 @@ const SIGNS: [(RefusalKind, &[&str]); 4] = [
             "failed to fetch",
             "failed to load source for dependency",
             "Could not resolve host",
+            "Couldn't resolve host",
+            "download of config.json failed",
             "Could not connect",
             "Timeout was reached",
             "HTTP request",
@@ -59,7 +61,7 @@ const REQUIRED_BY: &str = "required by package `";
 /// Precedes it where two requirements exclude each other.
 const SATISFIES: &str = "of package `";
 /// Begins the part of a message that tells of the other side of such a conflict.
-const PREVIOUSLY: &str = "previously selected package";
+const PREVIOUSLY: &str = "previously selected package `";
 
 /// What a failed command says.
 pub(super) fn refusal(result: &ExecResult) -> Refusal {
@@ -110,8 +112,88 @@ fn held_by(stderr: &str) -> Vec<String> {
     names
 }
 
-/// The name in `... PREFIX`name v1.0.0 (path)``.
+/// The locked package that is in the way only because it is locked, and the nearest version that would not be.
+///
+/// Cargo binds a package that is new to the graph to whatever is locked and fits it, also where somebody
+/// else needs a newer version of that, and then finds that the two exclude each other:
+///
+/// ```text
+/// versions that meet the requirements `^2.5.0` are: 2.6.0, 2.5.0
+///   previously selected package `memchr v2.4.0`
+///     ... which satisfies dependency `memchr = "^2.4.0"` (locked to 2.4.0) of package `aho-corasick v1.0.1`
+/// failed to select a version for `memchr` which could resolve this conflict
+/// ```
+pub(super) fn unblock(quote: &str) -> Option<Bump> {
+    let mut lines = quote.lines();
+    let meet = lines.find(|line| line.contains("versions that meet the requirements"))?;
+    let nearest = meet.rsplit([',', ':']).next()?.trim();
+    let selected = lines.find(|line| line.contains(PREVIOUSLY))?;
+    let (_, selected) = selected.split_once('`')?;
+    let (package, from) = selected.split_once('`')?.0.split_once(" v")?;
+    let locked = lines.next()?.contains("(locked to ");
+    let conflict = format!("failed to select a version for `{package}` which could resolve");
+    let is_version = |text: &str| semver::Version::parse(text).is_ok();
+    (locked
+        && !package.is_empty()
+        && quote.contains(&conflict)
+        && is_version(nearest)
+        && is_version(from))
+    .then(|| Bump { package: package.to_owned(), from: from.to_owned(), to: nearest.to_owned() })
+}
+
+/// The name after a prefix that ends in a backtick, as in `required by package 'name v1.0.0 (path)'`.
 fn name_after(line: &str, prefix: &str) -> Option<String> {
     let (_, rest) = line.split_once(prefix)?;
     rest.split([' ', '`']).next().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn failed(code: i32, stderr: &str) -> Refusal {
+        let (stdout, stderr) = (Vec::new(), stderr.as_bytes().to_vec());
+        refusal(&ExecResult { exit: Exit::Code(code), stdout, stderr, dropped_bytes: 0, millis: 0 })
+    }
+
+    #[test]
+    fn each_kind_is_told_by_cargos_own_words() {
+        let check = |code, stderr: &str| failed(code, stderr).kind;
+        assert_eq!(check(127, "sh: 1: cargo: not found"), RefusalKind::ToolMissing);
+        assert_eq!(
+            check(1, "error: toolchain '1.60-x86_64' is not installed"),
+            RefusalKind::ToolMissing
+        );
+        assert_eq!(
+            check(
+                101,
+                "error: failed to parse lock file at: /x/Cargo.lock\n\nCaused by:\n  lock file version `4` was found, but this version of Cargo does not understand this lock file"
+            ),
+            RefusalKind::NotInstallable
+        );
+        assert_eq!(
+            check(
+                101,
+                "error: failed to get `x` as a dependency\n\nCaused by:\n  download of config.json failed\n\nCaused by:\n  [6] Could not resolve hostname"
+            ),
+            RefusalKind::Network
+        );
+        assert_eq!(check(101, "error: could not find `Cargo.toml`"), RefusalKind::Other);
+    }
+
+    #[test]
+    fn the_quote_begins_with_the_error() {
+        let refusal = failed(101, "    Updating crates.io index\nwarning: x\nerror: no\nhelp: y\n");
+        assert_eq!(refusal.quote, "error: no\nhelp: y");
+    }
+
+    proptest! {
+        #[test]
+        fn no_words_are_a_panic(text in "(error|previously selected package|`| v1\\.0|, |:|\\(locked to |required by package `|\n|versions that meet the requirements|é){0,20}") {
+            let refusal = failed(101, &text);
+            prop_assert!(unblock(&refusal.quote).is_none_or(|bump| !bump.package.is_empty()));
+        }
+    }
 }

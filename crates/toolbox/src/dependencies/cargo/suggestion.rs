@@ -57,11 +57,17 @@ pub(super) fn enter(text: &str, path: &RepoPath, moves: &[&Move<'_>]) -> Result<
                 splices.extend(checksum_line(text, known.table).map(|span| (span, String::new())));
             }
             None => {
-                let source = locked.source.unwrap_or_default();
-                added += &format!(
-                    "\n[[package]]\nname = \"{}\"\nversion = \"{}\"\nsource = \"{source}\"\n",
-                    a_move.package, a_move.to
-                );
+                let (name, to) = (a_move.package, &a_move.to);
+                let entry = [
+                    "\n[[package]]\nname = \"",
+                    name,
+                    "\"\nversion = \"",
+                    &to.to_string(),
+                    "\"\nsource = \"",
+                    locked.source.unwrap_or_default(),
+                    "\"\n",
+                ];
+                added.extend(entry);
             }
         }
     }

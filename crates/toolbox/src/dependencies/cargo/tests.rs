@@ -223,9 +223,7 @@ mod graph {
         shown
     }
 
-    #[test]
-    fn every_kind_of_requirement_is_seen_and_labelled() {
-        let manifest = r#"
+    const EVERY_KIND: &str = r#"
 [package]
 name = "root"
 [workspace]
@@ -255,9 +253,8 @@ wintest = "1"
 [patch.crates-io]
 patched = { path = "patched" }
 "#;
-        let member = "[package]\nname = \"member\"\n[dev-dependencies]\nboth = \"1\"\nshared = { workspace = true }\n";
-        let lock = lock(
-            "root 0.1.0 plain real hub other patched member table both@2.0.0 tester builder windows wintest shared
+
+    const EVERY_KIND_LOCKED: &str = "root 0.1.0 plain real hub other patched member table both@2.0.0 tester builder windows wintest shared
              member 0.1.0 both@1.0.0 shared
              plain 1.0.0 + both@1.0.0
              real 0.3.1 +
@@ -272,14 +269,18 @@ patched = { path = "patched" }
              builder 1.0.0 +
              windows 1.0.0 +
              wintest 1.0.0 +
-             shared 1.0.0 +",
-        );
+             shared 1.0.0 +";
+
+    #[test]
+    fn every_kind_of_requirement_is_seen_and_labelled() {
+        let member = "[package]\nname = \"member\"\n[dev-dependencies]\nboth = \"1\"\nshared = { workspace = true }\n";
+        let lock = lock(EVERY_KIND_LOCKED);
         let lock = lock.replace(
             "name = \"hub\"\nversion = \"0.1.0\"\n",
             "name = \"hub\"\nversion = \"0.1.0\"\nsource = \"git+https://example.invalid/hub#0\"\n",
         );
         insta::assert_snapshot!(shown(&[
-            ("Cargo.toml", manifest),
+            ("Cargo.toml", EVERY_KIND),
             ("member/Cargo.toml", member),
             ("patched/Cargo.toml", "[package]\nname = \"patched\"\n"),
             ("Cargo.lock", &lock),

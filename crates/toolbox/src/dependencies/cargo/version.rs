@@ -1,4 +1,4 @@
-//! Cargo's versions: SemVer, read by cargo's caret rule, and the Rust release that a crate asks for.
+//! Cargo's versions: semantic versions, read by cargo's caret rule, and the Rust release that a crate asks for.
 //!
 //! <https://doc.rust-lang.org/cargo/reference/specifying-dependencies.html#caret-requirements>
 
@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use domain::dependency::UpdateKind;
 use semver::{Version, VersionReq};
 
-/// Orders by SemVer precedence; build metadata does not count.
+/// Orders by precedence (<https://semver.org/#spec-item-11>); build metadata does not count.
 pub(super) fn compare(a: &str, b: &str) -> Option<Ordering> {
     let (a, b) = (Version::parse(a).ok()?, Version::parse(b).ok()?);
     Some(a.cmp_precedence(&b))
