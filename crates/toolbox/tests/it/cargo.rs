@@ -1,6 +1,7 @@
 //! Plans for cargo, performed by the real cargo with the real index on small workspaces.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -32,9 +33,11 @@ impl Checkout {
             let mut lock = "version = 4\n".to_owned();
             for (name, version) in pairs(locked) {
                 let index = tame_index::CRATES_IO_INDEX;
-                lock += &format!(
+                write!(
+                    lock,
                     "\n[[package]]\nname = \"{name}\"\nversion = \"{version}\"\nsource = \"registry+{index}\"\n"
-                );
+                )
+                .unwrap();
             }
             std::fs::write(checkout.folder.path().join("Cargo.lock"), lock).unwrap();
             let done = checkout.run(&Exec::new(["cargo", "update", "--workspace"], "set up"));

@@ -2,4 +2,5 @@
 
 #[cfg(test)]
 mod cargo;
+#[cfg(test)]
 mod npm;
