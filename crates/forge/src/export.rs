@@ -1,7 +1,7 @@
 //! What comes out of a machine: the commands that put its work tree into a bundle.
 //!
 //! Nothing that a brain did to the checkout's own git folder counts: a second git folder with an index made from the
-//! base commit looks at the files alone, and `.gitignore` files say what is left out.
+//! base commit looks at the files alone, and `.gitignore` files say what is left out. Files are taken byte for byte.
 
 use domain::exec::Exec;
 use domain::{CommitId, Timestamp};
@@ -86,6 +86,7 @@ pub fn commands(base: &CommitId, transfer: &str, shallow: bool) -> Vec<Exec> {
             &folder,
         ]),
         on(&["update-ref", BUNDLE_REF, base.as_str()]),
+        pack::byte_exact(&folder),
         on(&["read-tree", base.as_str()]),
         on(&[
             "-c",

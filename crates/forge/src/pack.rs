@@ -21,6 +21,10 @@ const UNPACK_TIMEOUT_MS: u64 = 30 * 60 * 1000;
 /// The branch of the checkout where the target has none that can be used.
 const BRANCH_FALLBACK: &str = "work";
 
+/// Attributes that outrank those of the repository: a file's bytes are the commit's bytes, in and out. No filter, no line
+/// ends, no keywords; else a file that its own attributes would normalise became part of every change.
+const BYTE_EXACT: &str = "* -text !eol !ident !filter !working-tree-encoding";
+
 /// Why a checkout could not be packed.
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
@@ -124,7 +128,8 @@ fn commands(commit: &CommitId, branch: Option<&str>, transfer: &str, shallow: bo
     let pack = ".git/objects/pack/pack-checkout.pack";
     let mut commands = vec![
         git(&["init", "--quiet", "--template=", "--initial-branch=hob-empty", &format]),
-        Exec::new(["mkdir", "-p", ".git/objects/pack", ".git/info"], "set up checkout"),
+        Exec::new(["mkdir", "-p", ".git/objects/pack"], "set up checkout"),
+        byte_exact(".git"),
         Exec::new(["mv", &from("checkout.pack"), pack], "set up checkout"),
         Exec::new(["mv", &from("checkout.refs"), ".git/packed-refs"], "set up checkout"),
     ];
@@ -146,6 +151,12 @@ fn commands(commit: &CommitId, branch: Option<&str>, transfer: &str, shallow: bo
         command.timeout_ms = UNPACK_TIMEOUT_MS;
     }
     commands
+}
+
+/// Makes a git folder of the machine take files as they are.
+pub(crate) fn byte_exact(git_dir: &str) -> Exec {
+    let script = "mkdir -p \"$1/info\" && printf '%s\\n' \"$2\" >\"$1/info/attributes\"";
+    Exec::new(["sh", "-c", script, "sh", git_dir, BYTE_EXACT], "set up checkout")
 }
 
 /// A call of the machine's own `git`, without the settings of anybody.

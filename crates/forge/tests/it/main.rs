@@ -13,6 +13,8 @@ mod merging;
 #[cfg(test)]
 mod odd_trees;
 #[cfg(test)]
+mod remote;
+#[cfg(test)]
 mod story;
 #[cfg(test)]
 mod together;

@@ -122,3 +122,25 @@ async fn a_partial_clone_is_told_how_to_become_whole() {
     let told = house.complaint(&partial).await;
     assert!(told.contains("partial clone"), "{told}");
 }
+
+#[tokio::test]
+async fn files_that_attributes_would_normalise_stay_as_they_are_until_somebody_touches_them() {
+    let house = House::new().await;
+    let place = house.repository("app");
+    for name in ["left.txt", "touched.txt"] {
+        fs::write(place.join(name), "one\r\ntwo\r\n").unwrap();
+    }
+    git_in(&place, &["add", "-A"]);
+    git_in(&place, &["commit", "-q", "-m", "with carriage returns"]);
+    fs::write(place.join(".gitattributes"), "*.txt text\n").unwrap();
+    git_in(&place, &["add", ".gitattributes"]);
+    git_in(&place, &["commit", "-q", "-m", "attributes came later"]);
+    let (mirror, found) = house.refreshed(&place).await;
+    let machine = house.machine(&mirror, &found).await;
+    fs::write(machine.checkout().join("touched.txt"), "one\r\nthree\r\n").unwrap();
+    let change = machine.ingest(&mirror, attempt(1)).await.unwrap().change;
+    let paths: Vec<&str> = change.files.iter().map(|f| f.path.as_str()).collect();
+    assert_eq!(paths, ["touched.txt"]);
+    assert_eq!(change.files[0].after.as_ref().unwrap().text(), Some("one\r\nthree\r\n"));
+    assert_eq!(git_in(&machine.checkout(), &["status", "--porcelain"]), " M touched.txt");
+}
