@@ -7,10 +7,13 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 
+use super::Limits;
 use super::head::{self, Framing, Malformed};
 
 /// Where the gate tells why it closed.
@@ -47,12 +50,40 @@ pub(crate) struct Gate<S> {
     passed: usize,
     open: bool,
     head_max_bytes: usize,
+    /// How long the other side may leave what is written unread.
+    idle: Duration,
+    stalled: Option<Pin<Box<Sleep>>>,
     notice: Notice,
 }
 
 impl<S> Gate<S> {
-    pub(crate) fn new(inner: S, head_max_bytes: usize, notice: Notice) -> Self {
-        Self { inner, arrived: BytesMut::new(), passed: 0, open: false, head_max_bytes, notice }
+    pub(crate) fn new(inner: S, limits: &Limits, notice: Notice) -> Self {
+        Self {
+            inner,
+            arrived: BytesMut::new(),
+            passed: 0,
+            open: false,
+            head_max_bytes: limits.head_max_bytes,
+            idle: Duration::from_millis(limits.idle_ms),
+            stalled: None,
+            notice,
+        }
+    }
+
+    /// What became of a write, or that it has waited for too long.
+    fn unless_stalled<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        wrote: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if wrote.is_ready() {
+            self.stalled = None;
+            return wrote;
+        }
+        let idle = self.idle;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(idle)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// What follows a CONNECT: `read` was taken from the gate already and comes first.
@@ -80,7 +111,6 @@ impl<S> Gate<S> {
     /// Judges what has arrived; `true` when a whole head may pass.
     fn judge(&mut self) -> io::Result<bool> {
         self.notice.lock().begun = !self.arrived.is_empty();
-        head::plausible(&self.arrived).map_err(|malformed| self.refuse(malformed))?;
         match memchr::memmem::find(&self.arrived, b"\r\n\r\n") {
             Some(at) if at + 4 <= self.head_max_bytes => {
                 let head = self.arrived.get(..at + 4).unwrap_or_default();
@@ -90,7 +120,10 @@ impl<S> Gate<S> {
                 self.notice.lock().begun = false;
                 Ok(true)
             }
-            None if self.arrived.len() < self.head_max_bytes => Ok(false),
+            None if self.arrived.len() < self.head_max_bytes => {
+                head::plausible(&self.arrived).map_err(|malformed| self.refuse(malformed))?;
+                Ok(false)
+            }
             _ => Err(self.refuse(Malformed::unread("the head is too large"))),
         }
     }
@@ -139,11 +172,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gate<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, buf)
+        let wrote = Pin::new(&mut self.inner).poll_write(cx, buf);
+        self.unless_stalled(cx, wrote)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        let flushed = Pin::new(&mut self.inner).poll_flush(cx);
+        self.unless_stalled(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -130,18 +130,12 @@ impl Fields {
     fn take(&mut self, field: &httparse::Header<'_>) -> Result<(), &'static str> {
         let value = std::str::from_utf8(field.value).unwrap_or("\u{fffd}");
         match field.name.to_ascii_lowercase().as_str() {
-            "host" => {
-                if self.host.replace(value.to_owned()).is_some() {
-                    return Err("several Host fields");
-                }
-            }
+            "host" => once(self.host.replace(value.to_owned()), "several Host fields")?,
             "content-length" => {
                 let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
                 let length = value.parse().ok().filter(|_| digits);
                 let length = length.ok_or("Content-Length is no number")?;
-                if self.length.replace(length).is_some() {
-                    return Err("several Content-Length fields");
-                }
+                once(self.length.replace(length), "several Content-Length fields")?;
             }
             "transfer-encoding" => {
                 if !value.eq_ignore_ascii_case("chunked") {
@@ -151,12 +145,10 @@ impl Fields {
                     return Err("several Transfer-Encoding fields");
                 }
             }
-            "upgrade" => {
-                // Asking for h2c is a habit of well-known clients on plain HTTP; a server may ignore it
-                // (RFC 9110 section 7.8) and this one does. Anything else wants another protocol.
-                if !value.eq_ignore_ascii_case("h2c") {
-                    return Err("Upgrade to another protocol");
-                }
+            // Asking for h2c is a habit of well-known clients on plain HTTP; a server may ignore it
+            // (RFC 9110 section 7.8) and this one does. Anything else wants another protocol.
+            "upgrade" if !value.eq_ignore_ascii_case("h2c") => {
+                return Err("Upgrade to another protocol");
             }
             "connection" | "proxy-connection" => {
                 let known = |word: &str| {
@@ -173,6 +165,11 @@ impl Fields {
         }
         Ok(())
     }
+}
+
+/// Refuses a field that was there already.
+fn once<T>(earlier: Option<T>, reason: &'static str) -> Result<(), &'static str> {
+    if earlier.is_some() { Err(reason) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ where
 {
     let limits = &door.gateway.settings.limits;
     let notice = Notice::default();
-    let gate = Gate::new(stream, limits.head_max_bytes, notice.clone());
+    let gate = Gate::new(stream, limits, notice.clone());
     let opened: Mutex<Option<Authority>> = Mutex::new(None);
     let service = service_fn(|request: Request<Incoming>| {
         let opened = &opened;
@@ -109,12 +109,30 @@ where
     let parts = connection.into_parts();
     let gate = parts.io.into_inner();
     let opened = opened.lock().unwrap_or_else(PoisonError::into_inner).take();
-    match (ended, opened) {
-        (Ok(()), Some(authority)) => {
-            return Ended::Tunnel(gate.into_tunnel(&parts.read_buf), authority);
+    if let (true, Some(authority)) = (ended.is_ok(), opened) {
+        return Ended::Tunnel(gate.into_tunnel(&parts.read_buf), authority);
+    }
+    // A gate that closes between two requests looks like an orderly end from within.
+    let (malformed, answered) = match (notice.take(), &ended) {
+        (Some(malformed), _) => (Some(malformed), false),
+        (None, Err(error)) if error.is_parse() => {
+            (Some(Malformed::unread("the head is not well-formed")), true)
         }
-        (Ok(()), None) => part(gate.into_inner()).await,
-        (Err(error), _) => broken(door, &notice, &error, (gate.into_inner(), tunnel)).await,
+        (None, _) if notice.begun() => {
+            (Some(Malformed::unread("the head did not arrive in time")), false)
+        }
+        (None, _) => (None, true),
+    };
+    let mut stream = gate.into_inner();
+    if let Some(malformed) = &malformed {
+        record(door, malformed, tunnel);
+        if !answered && stream.write_all(&bad_request(malformed)).await.is_err() {
+            return Ended::Done;
+        }
+    }
+    // Without a proper end, the machine must not take what it has for whole.
+    if malformed.is_some() || ended.is_ok() {
+        part(stream).await;
     }
     Ended::Done
 }
@@ -149,34 +167,18 @@ fn open(
     Response::new(body::whole(""))
 }
 
-/// Puts on record what never became a request, and tells the machine if it still listens.
-async fn broken<S>(
-    door: &Inner,
-    notice: &Notice,
-    error: &hyper::Error,
-    (mut stream, tunnel): (S, Option<&Authority>),
-) where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let malformed = match notice.take() {
-        Some(malformed) => malformed,
-        None if error.is_parse() => Malformed::unread("the head is not well-formed"),
-        None if notice.begun() => Malformed::unread("the head did not arrive in time"),
-        // The answer was cut or the machine went away: its own entry says so.
-        None => return,
-    };
+/// Puts on record what never became a request.
+fn record(door: &Inner, malformed: &Malformed, tunnel: Option<&Authority>) {
     let host = Authority::parse(&malformed.host, Some(0)).map(|authority| authority.host);
     let host = host.ok().or_else(|| tunnel.map(|tunnel| tunnel.host.clone())).unwrap_or_default();
-    let path = malformed.target.split('?').next().unwrap_or_default();
-    door.entry(&malformed.method, &host, path).refuse(malformed.reason);
+    door.entry(&malformed.method, &host, &malformed.target).refuse(malformed.reason);
+}
+
+fn bad_request(malformed: &Malformed) -> Vec<u8> {
     let text = format!("egress refused: {}\n", malformed.reason);
-    let answer = format!(
-        "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\n\r\n{text}",
-        text.len()
-    );
-    if stream.write_all(answer.as_bytes()).await.is_ok() {
-        part(stream).await;
-    }
+    let head =
+        "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain; charset=utf-8";
+    format!("{head}\r\ncontent-length: {}\r\n\r\n{text}", text.len()).into_bytes()
 }
 
 /// Ends a stream so that the other side can still read the last answer: closing with unread bytes would reset it.

@@ -110,10 +110,10 @@ impl std::fmt::Display for Authority {
 pub(crate) fn connect(parts: &Parts) -> Result<Authority, TargetError> {
     let text = parts.uri.authority().ok_or(TargetError::NoAuthority)?.as_str();
     let authority = Authority::parse(text, None)?;
-    if let Some(host) = host_field(parts) {
-        if Authority::parse(host?, Some(authority.port))? != authority {
-            return Err(TargetError::HostDiffers);
-        }
+    let host = host_field(parts).transpose()?;
+    let host = host.map(|host| Authority::parse(host, Some(authority.port))).transpose()?;
+    if host.is_some_and(|host| host != authority) {
+        return Err(TargetError::HostDiffers);
     }
     Ok(authority)
 }
@@ -209,7 +209,10 @@ fn decode(path: &str) -> Result<String, TargetError> {
                         return Err(TargetError::Path("an encoded control character"));
                     }
                     b'\\' => return Err(TargetError::Path("an encoded backslash")),
-                    value => out.push_str(&format!("%{value:02X}")),
+                    value => {
+                        out.push('%');
+                        out.extend(hex_digits(value));
+                    }
                 }
             }
             byte if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte) => {
@@ -227,6 +230,11 @@ fn decode(path: &str) -> Result<String, TargetError> {
         return Err(TargetError::Path("a percent-encoding within a percent-encoding"));
     }
     Ok(out)
+}
+
+fn hex_digits(value: u8) -> [char; 2] {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    [digit(value >> 4), digit(value & 15)].map(|digit| digit.to_ascii_uppercase())
 }
 
 #[cfg(test)]

@@ -23,9 +23,8 @@ const PROBE: &str = "inherits";
 
 /// Learns npm's preset.
 pub(super) async fn discover(surroundings: &Surroundings) -> Result<Preset, PresetError> {
-    let text = ask::program(surroundings, "npm", &["config", "list", "--json"])
-        .await
-        .map_err(|reason| tool(reason))?;
+    let text =
+        ask::program(surroundings, "npm", &["config", "list", "--json"]).await.map_err(tool)?;
     let settings: BTreeMap<String, serde_json::Value> =
         serde_json::from_str(&text).map_err(|error| tool(format!("its settings: {error}")))?;
     let setting = |key: &str| settings.get(key).and_then(serde_json::Value::as_str);
@@ -53,7 +52,7 @@ pub(super) async fn discover(surroundings: &Surroundings) -> Result<Preset, Pres
         };
         match address(value) {
             Ok(scoped) => {
-                lines.push_str(&format!("{scope}:registry={}/\n", scoped.base()));
+                lines.extend([scope, ":registry=", &scoped.base(), "/\n"]);
                 if scoped.base() != registry.base() {
                     preset.rules.extend(of_registry(&scoped));
                 }

@@ -1,4 +1,9 @@
 //! The sandbox against real parts: real TLS, real package managers, real namespaces.
+#![cfg(test)]
 
+mod egress_cache;
 mod egress_network;
+mod egress_presets;
 mod egress_real;
+mod egress_refusals;
+mod egress_upstream;

@@ -83,12 +83,9 @@ impl Store {
             return None;
         };
         let object = self.object(&entry.object);
-        let file = match File::open(&object) {
-            Ok(file) => file,
-            Err(_) => {
-                remove(&path);
-                return None;
-            }
+        let Ok(file) = File::open(&object) else {
+            remove(&path);
+            return None;
         };
         if hash(&file).ok() != Some((entry.object, entry.meta.length)) {
             tracing::warn!(object = %entry.object, "a kept answer is damaged and is fetched again");
