@@ -99,7 +99,7 @@ pub trait Machine: Send + Sync + std::fmt::Debug {
     /// Its name.
     fn id(&self) -> MachineId;
 
-    /// Runs a command as the machine's unprivileged user, `cwd` below [`Machine::checkout`].
+    /// Runs a command as the machine's unprivileged user, `cwd` below the checkout.
     /// Cancelling the future kills the command with all its children.
     async fn exec(
         &self,
