@@ -314,6 +314,19 @@ fn of_a_bundle_the_part_that_does_not_fit_is_refused() {
 }
 
 #[test]
+fn a_child_too_old_for_its_moved_parent_is_refused_with_the_parents_name() {
+    let manifest = package("[dependencies]\nregex = \"1\"\n");
+    let locked = REGEX.replace("memchr 2.4.0", "memchr 2.5.0");
+    let checkout = Checkout::new(&[("Cargo.toml", &manifest)], &locked);
+    let bumps = [bump("regex-syntax", "0.6.25", "0.7.0"), bump("regex", "1.5.4", "1.8.1")];
+    let refusal = checkout.apply(&bumps).unwrap_err();
+    assert_eq!(
+        (refusal.kind, refusal.held_by),
+        (RefusalKind::Constraint, vec!["regex".to_owned()])
+    );
+}
+
+#[test]
 fn a_registry_that_cannot_be_asked_is_no_refusal_of_the_resolver() {
     let manifest = package("[dependencies]\nitoa = \"0.4\"\n");
     let checkout = Checkout::new(&[("Cargo.toml", &manifest)], "itoa 0.4.5");

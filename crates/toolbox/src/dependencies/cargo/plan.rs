@@ -6,8 +6,8 @@
 //! edited requirement to the *newest* version, which may draw other packages with it that a second
 //! command does not put back; and two packages that pin each other can only move in one step. So the
 //! wanted versions are entered in the lock first (without checksums), and cargo, which keeps locked
-//! versions wherever they fit, completes it in its next run; the commands after that insist on each
-//! version, so that what does not fit is refused with the constraint that refuses it. What is in the
+//! versions wherever they fit, completes it (`cargo update --workspace`); the commands after that insist
+//! on each version, so that what does not fit is refused with the constraint that refuses it. What is in the
 //! lock in the end was written by cargo, checksums included.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,6 +98,9 @@ pub(super) fn plan(
     }
     for a_move in alone {
         plan.commands.push(command(project, a_move, a_move.from));
+    }
+    if !together.is_empty() {
+        plan.commands.push(cargo(project, &["--workspace"], "complete the lock"));
     }
     for a_move in together {
         plan.commands.push(command(project, a_move, &line_spec(&a_move.to)));
@@ -225,8 +228,12 @@ fn line_spec(version: &Version) -> String {
 fn command(project: &Project, a_move: &Move<'_>, spec: &str) -> Exec {
     let package = format!("{}@{spec}", a_move.package);
     let to = a_move.to.to_string();
-    let argv = ["cargo", "update", "-p", &package, "--precise", &to];
-    let mut exec = quiet(Exec::new(argv, "move a version")).in_folder(project.root.clone());
+    cargo(project, &["-p", &package, "--precise", &to], "move a version")
+}
+
+fn cargo(project: &Project, arguments: &[&str], purpose: &str) -> Exec {
+    let argv = ["cargo", "update"].iter().chain(arguments).copied();
+    let mut exec = quiet(Exec::new(argv, purpose)).in_folder(project.root.clone());
     exec.timeout_ms = COMMAND_TIMEOUT_MS;
     exec
 }

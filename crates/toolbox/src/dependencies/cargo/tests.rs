@@ -410,6 +410,7 @@ mod plan {
         -checksum = "real-1.0.3"
         +version = "1.0.5"
         +version = "0.5.1"
+        $ cargo update --workspace
         $ cargo update -p a@0.5 --precise 0.5.1
         $ cargo update -p real@1 --precise 1.0.5
         "#);
@@ -424,6 +425,7 @@ mod plan {
         Cargo.toml
         -old = { package = "a", version = "0.4" }
         +old = { package = "a", version = "1.5" }
+        $ cargo update --workspace
         $ cargo update -p a@1 --precise 1.5.0
         "#);
         insta::assert_snapshot!(planned(&tree, &[bump("a", "0.4.9", "1.2.0")]), @"a: 1.5.0 of the same line is locked already, and a lock holds one version of a line; move to that one");
@@ -433,6 +435,7 @@ mod plan {
         +a = "2"
         Cargo.lock
         +version = "2.0.0"
+        $ cargo update --workspace
         $ cargo update -p a@2 --precise 2.0.0
         "#);
     }
@@ -453,6 +456,7 @@ mod plan {
         +version = "1.1.0"
         +version = "0.2.3"
         $ cargo update -p lone@1.0.0 --precise 2.0.0
+        $ cargo update --workspace
         $ cargo update -p child@0.2 --precise 0.2.3
         $ cargo update -p parent@1 --precise 1.1.0
         "#);
