@@ -1,0 +1,47 @@
+# Shared by the scripts: finding and installing what is missing. Sourced, not run.
+
+# The Debian packages behind the programs that hob and its checks use.
+needed_programs() {
+  printf '%s\n' git:git bwrap:bubblewrap cc:gcc make:make "$@"
+}
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+  say "error: $1"
+  [ $# -lt 2 ] || say "hint: $2"
+  exit 1
+}
+
+# install_missing PROGRAM:PACKAGE...  installs the packages of the programs that are not there.
+# As root it just does so; otherwise it asks first, and goes through sudo.
+install_missing() {
+  missing=""
+  for pair in "$@"; do
+    command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
+  done
+  [ -n "$missing" ] || return 0
+  command -v apt-get >/dev/null 2>&1 ||
+    die "missing:$missing" "install them with this system's package manager, then run this again"
+  if [ "$(id -u)" = 0 ]; then
+    as_root=""
+  else
+    command -v sudo >/dev/null 2>&1 || die "missing:$missing" "as root: apt-get install$missing"
+    say "missing:$missing"
+    if [ "${HOB_YES:-}" != 1 ]; then
+      printf 'install with sudo apt-get? [y/N] ' >&2
+      read -r answer </dev/tty || answer=n
+      case "$answer" in y | Y | yes) ;; *) die "not installed:$missing" "install them yourself, then run this again" ;; esac
+    fi
+    as_root="sudo"
+  fi
+  $as_root apt-get update -qq
+  # shellcheck disable=SC2086
+  DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >&2
+}
+
+# The Rust toolchain is the one thing that is never installed here.
+need_rust() {
+  command -v cargo >/dev/null 2>&1 ||
+    die "cargo is missing" "install Rust 1.95 or newer with rustup, then run this again"
+}
