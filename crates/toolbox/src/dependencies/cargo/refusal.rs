@@ -3,6 +3,7 @@
 use domain::exec::{ExecResult, Exit};
 use domain::limit;
 
+use super::version::admits;
 use crate::dependencies::{Bump, Refusal, RefusalKind};
 
 /// Signs in cargo's words, the first that is found counts.
@@ -69,6 +70,7 @@ pub(super) fn refusal(result: &ExecResult) -> Refusal {
     let quote = limit::tail_chars(words(&stderr).trim(), limit::QUOTE_MAX_CHARS);
     let kind = match result.exit {
         Exit::Code(126 | 127) => RefusalKind::ToolMissing,
+        Exit::Code(_) if is_unpublished(&stderr) => RefusalKind::NotInstallable,
         Exit::Code(_) => kind(&stderr),
         Exit::Signal(_) | Exit::TimedOut | Exit::OutOfMemory => RefusalKind::Other,
     };
@@ -79,6 +81,20 @@ pub(super) fn refusal(result: &ExecResult) -> Refusal {
 fn kind(stderr: &str) -> RefusalKind {
     let found = SIGNS.iter().find(|(_, signs)| signs.iter().any(|sign| stderr.contains(sign)));
     found.map_or(RefusalKind::Other, |(kind, _)| *kind)
+}
+
+/// Whether a locked version that its requirement admits was not found: there is no such version.
+///
+/// `failed to select a version for the requirement 'x = "^0.6.25"' (locked to 0.6.99)`, backticks for quotes
+fn is_unpublished(stderr: &str) -> bool {
+    let locked = |line: &str| {
+        let (_, rest) = line.split_once("failed to select a version for the requirement `")?;
+        let (requirement, rest) = rest.split_once('`')?;
+        let range = requirement.split('"').nth(1)?;
+        let version = rest.strip_prefix(" (locked to ")?.split_once(')')?.0;
+        Some(admits(range, version))
+    };
+    stderr.lines().filter_map(locked).any(|admitted| admitted)
 }
 
 /// From the error on: what cargo did before it is of no interest.
