@@ -81,6 +81,7 @@ async fn nothing_that_a_repository_is_configured_to_run_ever_runs() {
     fs::write(place.join("src/lib.rs"), "pub fn one() -> u8 {\n    9\n}\n").unwrap();
 
     let (mirror, found) = house.refreshed(&place).await;
+    assert_eq!(woken(&canary), "");
     assert_eq!(found.notes.len(), 1, "the work tree was looked at: {:?}", found.notes);
     let machine = house.machine(&mirror, &found).await;
     fs::write(machine.checkout().join("src/lib.rs"), "pub fn one() -> u8 {\n    2\n}\n").unwrap();

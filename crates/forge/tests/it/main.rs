@@ -11,6 +11,8 @@ mod house;
 #[cfg(test)]
 mod merging;
 #[cfg(test)]
+mod odd_owner;
+#[cfg(test)]
 mod odd_trees;
 #[cfg(test)]
 mod remote;
