@@ -52,6 +52,13 @@ pub(crate) struct Mark {
     graphs: Vec<Arc<Graph>>,
 }
 
+impl Mark {
+    /// The graph of a place as it was.
+    pub(crate) fn graph(&self, place: usize) -> &Graph {
+        &self.graphs[place]
+    }
+}
+
 /// The checkout with its changes.
 #[derive(Clone)]
 pub(crate) struct Checkout<'a> {

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::agent::RemediationSettings;
 use domain::dependency::{Left, Why};
-use toolbox::dependencies::{Bump, RefusalKind};
+use toolbox::dependencies::{Bump, PackageId, RefusalKind};
 
 use super::Work;
 use super::checkout::{Mark, Refused};
@@ -24,6 +24,9 @@ const FINDINGS_MAX: usize = 500;
 
 /// The most ways that the package manager is asked to go for one finding.
 const WAYS_TRIED_MAX: usize = 12;
+
+/// The most findings of a project that are closed in one plan.
+const AT_ONCE_MAX: usize = 100;
 
 /// How deep a step may bring in findings of its own that are closed on top of it.
 const NESTED_MAX: usize = 3;
@@ -150,7 +153,7 @@ struct Project<'p, 'a> {
 
 impl Project<'_, '_> {
     async fn close_all(&mut self) -> Result<Vec<Move>, BrainError> {
-        let mut moves = Vec::new();
+        let mut moves = self.close_at_once().await?;
         for _ in 0..PASSES_MAX {
             let mut progress = false;
             for _ in 0..FINDINGS_MAX {
@@ -178,6 +181,49 @@ impl Project<'_, '_> {
             });
         }
         Ok(moves)
+    }
+
+    /// Goes the best way of every finding in one plan, which is all that most projects need. Where that does not
+    /// close each of them, the checkout is as it was, and they are taken one after the other.
+    async fn close_at_once(&mut self) -> Result<Vec<Move>, BrainError> {
+        let findings = self.policy.findings(self.work, self.at);
+        let before = count(&findings);
+        let mut moves: Vec<Move> = Vec::new();
+        for finding in findings.into_iter().take(AT_ONCE_MAX) {
+            if self.work.left_for_code(self.at, &finding.package).is_some() {
+                continue;
+            }
+            let Ok(ways) = ways::ways(self.work, self.policy, self.at, &finding).await else {
+                continue;
+            };
+            let ways = self.after_previous(&finding, ways);
+            let Some((best, rest)) = ways.split_first() else { continue };
+            let is_taken = |bump: &Bump| {
+                let mut taken = moves.iter().flat_map(Move::bumps);
+                taken.any(|t| t.package == bump.package && t.from == bump.from)
+            };
+            if best.is_whole() && !best.bumps.iter().any(is_taken) {
+                moves.push(Move {
+                    place: self.at,
+                    steps: vec![best.bumps.clone()],
+                    about: (finding.package, finding.version),
+                    others: self.others(best, rest),
+                });
+            }
+        }
+        if moves.len() < 2 {
+            return Ok(Vec::new());
+        }
+        let mark = self.work.checkout.mark();
+        let accepted = moves::put_in(&mut self.work.checkout, &moves).await?.is_ok();
+        let after = self.policy.findings(self.work, self.at);
+        let is_open =
+            |one: &Move| after.iter().any(|f| f.package == one.about.0 && f.version == one.about.1);
+        if accepted && is_better(&before, &count(&after)) && !moves.iter().any(is_open) {
+            return Ok(moves);
+        }
+        self.work.checkout.back_to(&mark).await?;
+        Ok(Vec::new())
     }
 
     /// Closes one finding, or leaves the checkout as it was.
@@ -324,17 +370,14 @@ impl Project<'_, '_> {
         kept.map(|other| vec![other.bumps.clone()]).collect()
     }
 
-    /// Takes out moves that later ones made needless.
+    /// Takes out moves that others made needless.
     async fn without_needless(&mut self, moves: Vec<Move>) -> Result<Vec<Move>, BrainError> {
-        if moves.len() < 2 || moves.len() > MINIMISED_MAX {
-            return Ok(moves);
-        }
-        let done = self.work.checkout.mark();
+        let suspects: Vec<usize> =
+            (0..moves.len()).rev().filter(|at| self.may_be_needless(&moves, *at)).collect();
         let reached = count(&self.policy.findings(self.work, self.at));
         let mut kept = moves;
-        let mut best = done;
-        // The last one closed something that all before it had left open: it is needed.
-        for at in (0..kept.len() - 1).rev() {
+        let mut best = self.work.checkout.mark();
+        for at in suspects.into_iter().take(MINIMISED_MAX) {
             let mut fewer = kept.clone();
             fewer.remove(at);
             self.work.checkout.back_to(&self.start).await?;
@@ -347,6 +390,21 @@ impl Project<'_, '_> {
         }
         self.work.checkout.back_to(&best).await?;
         Ok(kept)
+    }
+
+    /// Only what stands above a package can move it: a move whose package has nobody else's move above it is needed.
+    fn may_be_needless(&self, moves: &[Move], at: usize) -> bool {
+        let graph = self.start.graph(self.at);
+        let mut above: BTreeSet<PackageId> = BTreeSet::new();
+        let mut todo: Vec<PackageId> = graph.named(&moves[at].about.0).map(|(id, _)| id).collect();
+        while let Some(id) = todo.pop() {
+            let parents = graph.parents(id).map(|(id, _)| id);
+            todo.extend(parents.filter(|parent| above.insert(*parent)));
+        }
+        let names: BTreeSet<&str> = above.iter().map(|id| graph.get(*id).name.as_str()).collect();
+        let others = moves.iter().enumerate().filter(|(other, _)| *other != at);
+        let mut bumps = others.flat_map(|(_, one)| one.bumps());
+        !graph.whole && moves.len() > 1 || bumps.any(|bump| names.contains(bump.package.as_str()))
     }
 }
 

@@ -37,6 +37,11 @@ impl Way {
         (self.partial, self.downgrade, self.edits, self.bumps.len())
     }
 
+    /// Whether it closes everything.
+    pub(super) const fn is_whole(&self) -> bool {
+        self.partial == 0
+    }
+
     /// Whether the package's own range stays as it is, in every manifest.
     pub(super) const fn is_lock_only(&self) -> bool {
         !self.edits

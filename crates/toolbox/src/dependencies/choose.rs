@@ -112,18 +112,31 @@ impl Rules<'_> {
         });
         above.reverse();
         let mut newer = Newer::default();
+        // What the definition keeps out is said only where nothing else keeps a nearer version out.
+        let (mut kept_out, mut beyond) = (None, None);
         for version in above {
-            match self.unusable(current, version).or_else(|| self.outside(current, version, bounds))
-            {
-                None => newer.candidates.push(version.version.clone()),
-                Some(bar) if bar.why().is_none() => {}
-                Some(bar) => {
-                    if newer.candidates.is_empty() && newer.behind.is_none() {
-                        newer.behind = Some((version.version.clone(), bar));
-                    }
+            let step = self.kind(current, &version.version);
+            let bar = match step > bounds.largest() {
+                true if self.unusable(current, version).is_some_and(|bar| bar.why().is_none()) => {
+                    continue;
                 }
+                true => Some(Bar::OutsideLevel(step)),
+                false => self.unusable(current, version).or_else(|| too_young(version, bounds)),
+            };
+            let slot = match &bar {
+                None => {
+                    newer.candidates.push(version.version.clone());
+                    continue;
+                }
+                Some(bar) if bar.why().is_none() || !newer.candidates.is_empty() => continue,
+                Some(Bar::OutsideLevel(_)) => &mut beyond,
+                Some(_) => &mut kept_out,
+            };
+            if let Some(bar) = bar {
+                slot.get_or_insert((version.version.clone(), bar));
             }
         }
+        newer.behind = kept_out.or(beyond);
         newer
     }
 
@@ -206,29 +219,29 @@ impl Rules<'_> {
         }
         self.ecosystem.runs_on(version, self.runtimes).err().map(Bar::NotInstallable)
     }
+}
 
-    fn outside(&self, current: &str, version: &Published, bounds: &Bounds) -> Option<Bar> {
-        let step = self.kind(current, &version.version);
-        let largest = match bounds.level {
+impl Bounds {
+    const fn largest(&self) -> UpdateKind {
+        match self.level {
             UpdateLevel::Patch => UpdateKind::Patch,
             UpdateLevel::Minor => UpdateKind::Minor,
             UpdateLevel::Major => UpdateKind::Major,
-        };
-        if step > largest {
-            return Some(Bar::OutsideLevel(step));
         }
-        if bounds.min_release_age_ms == 0 {
-            return None;
+    }
+}
+
+fn too_young(version: &Published, bounds: &Bounds) -> Option<Bar> {
+    if bounds.min_release_age_ms == 0 {
+        return None;
+    }
+    match version.published_at {
+        None => Some(Bar::TooYoung(
+            "the registry does not say when it was published, so its age is not known".to_owned(),
+        )),
+        Some(at) if bounds.now.millis_since(at) < bounds.min_release_age_ms => {
+            Some(Bar::TooYoung(format!("published {at} by the registry's own account")))
         }
-        match version.published_at {
-            None => Some(Bar::TooYoung(
-                "the registry does not say when it was published, so its age is not known"
-                    .to_owned(),
-            )),
-            Some(at) if bounds.now.millis_since(at) < bounds.min_release_age_ms => {
-                Some(Bar::TooYoung(format!("published {at} by the registry's own account")))
-            }
-            Some(_) => None,
-        }
+        Some(_) => None,
     }
 }
