@@ -112,7 +112,8 @@ impl SigningKey {
             return Err(KeyError::Signing);
         }
         let signer = StandardSigner::new(text).map_err(|_refused| KeyError::Signing)?;
-        let (_, private) = text.rsplit_once('+').ok_or(KeyError::Signing)?;
+        // `PRIVATE`, `KEY`, name, id; what follows may hold a plus sign of its own.
+        let private = text.splitn(5, '+').nth(4).ok_or(KeyError::Signing)?;
         let private = base64::engine::general_purpose::STANDARD
             .decode(private)
             .map_err(|_refused| KeyError::Signing)?;

@@ -190,8 +190,10 @@ impl Import {
         self.seals.extend(elsewhere.iter().map(|note| Seal { note: note.clone(), claimed: None }));
         let by = key.unwrap_or(&named);
         let mut verification = self.verifier.finish(None, &self.seals, by);
-        let reported =
-            verification.faults.iter().any(|fault| matches!(fault, Fault::Truncated { .. }));
+        let reported = verification
+            .faults
+            .iter()
+            .any(|fault| matches!(fault, Fault::Truncated { .. } | Fault::Short { .. }));
         if verification.size < entries && !reported {
             verification.faults.push(Fault::Truncated { from: verification.size, to: entries });
         }

@@ -85,9 +85,11 @@ pub fn hash_count(size: u64) -> Result<u64, TreeError> {
     checked(size).map(tlog::stored_hash_count)
 }
 
-/// Where the hash of the `n`-th subtree of 2^`level` leaves is stored.
+/// Where the hash of the `n`-th subtree of 2^`level` leaves is stored; beyond [`SIZE_MAX`] nowhere, which
+/// is the last index there is.
 pub fn hash_index(level: u8, n: u64) -> u64 {
-    tlog::stored_hash_index(level, n)
+    let within = u32::from(level) < 48 && n < SIZE_MAX >> level;
+    if within { tlog::stored_hash_index(level, n) } else { u64::MAX }
 }
 
 /// What a log grew by.
@@ -213,4 +215,4 @@ impl tlog::HashReader for Adapter<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -11,7 +11,7 @@ mod seals;
 
 use crate::checkpoint::VerifierKey;
 use crate::entry::{Entry, EntryError};
-use crate::tree::{self, Hash, HashReader, leaf_hash};
+use crate::tree::{self, Hash, HashReader, SIZE_MAX, leaf_hash};
 
 /// The most faults that are listed one by one.
 pub const FAULTS_MAX: usize = 1_000;
@@ -48,6 +48,18 @@ pub enum Fault {
         from: u64,
         /// The one after the last.
         to: u64,
+    },
+    /// More was signed than is there, and nothing vouches for the entries above the last proved one.
+    #[error(
+        "the log ends after {entries} entries, {to} were signed; what is missing is at or after entry {from}"
+    )]
+    Short {
+        /// The first that is not proved.
+        from: u64,
+        /// How many were signed.
+        to: u64,
+        /// How many are there.
+        entries: u64,
     },
     /// An entry stands where it was not.
     #[error("entry {index} was not there when the log was written")]
@@ -163,6 +175,10 @@ impl Verifier {
         if self.seen.last().is_some_and(|last| last.index >= index) {
             self.faults.push(Fault::OutOfOrder { index });
         }
+        if index >= SIZE_MAX {
+            self.faults.push(Fault::Added { index });
+            return;
+        }
         let malformed = match Entry::parse(bytes) {
             // What a newer hob wrote counts by its bytes.
             Ok(_) | Err(EntryError::TooNew { .. }) => None,
@@ -200,7 +216,13 @@ impl Verifier {
         let end = self.seen.last().map_or(0, |last| last.index + 1);
         let reached = end.saturating_add_signed(shift);
         if reached < sealed.newest {
-            self.faults.push(Fault::Truncated { from: reached, to: sealed.newest });
+            let (from, to) = (reached, sealed.newest);
+            let vouched = stored.is_some_and(|stored| sealed.vouches_for(stored));
+            self.faults.push(if vouched || proved == reached {
+                Fault::Truncated { from, to }
+            } else {
+                Fault::Short { from: proved, to, entries: from }
+            });
         }
         if let Some(stored) = stored {
             nodes::judge(stored, &tree, sealed.newest, proved, &mut self.faults);
@@ -232,10 +254,11 @@ impl Fault {
             Self::Altered { index }
             | Self::Malformed { index, .. }
             | Self::Added { index }
-            | Self::OutOfOrder { index } => Some((*index, *index + 1)),
+            | Self::OutOfOrder { index } => Some((*index, index.saturating_add(1))),
             Self::Dropped { from, to }
             | Self::Truncated { from, to }
             | Self::Within { from, to }
+            | Self::Short { from, to, .. }
             | Self::StoredHash { from, to, .. } => Some((*from, *to)),
             Self::Swapped { first, second } => Some((*first, *second + 1)),
             Self::Checkpoint { .. } | Self::CheckpointsDisagree { .. } => None,

@@ -2,16 +2,29 @@
 
 use super::{Fault, Seal};
 use crate::checkpoint::VerifierKey;
-use crate::tree::{self, Appended, Hash};
+use crate::tree::{self, Appended, Hash, HashReader, hash_index};
 
 /// What the checkpoints that count come to.
 pub(super) struct Sealed {
     /// The size of the greatest one.
     pub(super) newest: u64,
+    /// Its root.
+    root: Hash,
     /// The size of the greatest one that the entries lead to: so many are proved.
     pub(super) proved: u64,
     /// The size of the smallest one above that the entries do not lead to.
     pub(super) missed: Option<u64>,
+}
+
+impl Sealed {
+    /// Whether stored hashes lead to the newest signed root: then they are what was written.
+    pub(super) fn vouches_for(&self, stored: &dyn HashReader) -> bool {
+        // Only the leaves count; the hashes above them are computed again.
+        let leaves = (0..self.newest).map(|n| stored.hash(hash_index(0, n)));
+        leaves.collect::<Option<Vec<Hash>>>().is_some_and(|leaves| {
+            tree::append(&Vec::new(), 0, leaves).is_ok_and(|tree| tree.root == self.root)
+        })
+    }
 }
 
 pub(super) fn judge(
@@ -50,7 +63,8 @@ pub(super) fn judge(
     }
     // What lies beyond the entries is a matter of truncation or of a gap, which is reported as such.
     let missed = above.iter().map(|(size, _)| *size).find(|size| *size <= tree.size);
-    Sealed { newest: signed.last().map_or(0, |(size, _)| *size), proved, missed }
+    let (newest, root) = signed.last().copied().unwrap_or_default();
+    Sealed { newest, root, proved, missed }
 }
 
 /// A signed root that the entries miss needs a fault below it; where none was found, the range is one.
