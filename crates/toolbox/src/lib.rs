@@ -4,6 +4,8 @@
 //! all runs; it executes nothing. The commands that it needs run are returned as [`domain::exec::Exec`]
 //! and run in the machine by whoever asked.
 
+pub mod advisories;
+pub mod checks;
 pub mod dependencies;
 pub mod files;
 pub mod registry;

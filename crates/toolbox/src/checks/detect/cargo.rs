@@ -1,0 +1,96 @@
+//! Checks of Rust projects: `cargo test`, once for each workspace or package that stands alone.
+
+use domain::RepoPath;
+use domain::check::{Check, ResultFormat};
+use domain::dependency::Ecosystem;
+use domain::exec::Exec;
+
+use super::{Project, folders_with, shown, test_env};
+use crate::files::FileSet;
+
+/// The workspaces and the packages outside of them.
+pub(super) fn projects(files: &FileSet, notes: &mut Vec<String>) -> Vec<Project> {
+    let mut roots: Vec<Root> = Vec::new();
+    for folder in folders_with(files, "Cargo.toml") {
+        let Ok(path) = folder.join("Cargo.toml") else { continue };
+        let manifest: toml::Table = match files.text(&path).map(str::parse) {
+            Ok(Ok(manifest)) => manifest,
+            Ok(Err(error)) => {
+                notes.push(format!("`{path}` is not read: {}", error.to_string().trim()));
+                continue;
+            }
+            Err(error) => {
+                notes.push(format!("{error}: not checked"));
+                continue;
+            }
+        };
+        let workspace = manifest.get("workspace").and_then(toml::Value::as_table);
+        // A manifest below a workspace is checked with it, unless it is excluded or a workspace itself.
+        let covered = workspace.is_none() && roots.iter().any(|root| root.covers(&folder));
+        let is_project = workspace.is_some() || manifest.contains_key("package");
+        if covered || !is_project {
+            continue;
+        }
+        roots.push(Root {
+            all_members: workspace.is_some_and(|w| !w.contains_key("default-members")),
+            is_workspace: workspace.is_some(),
+            excluded: list(workspace, "exclude"),
+            folder,
+        });
+    }
+    roots.iter().map(|root| root.project(files)).collect()
+}
+
+/// A workspace, or a package that stands alone.
+struct Root {
+    folder: RepoPath,
+    is_workspace: bool,
+    all_members: bool,
+    excluded: Vec<String>,
+}
+
+impl Root {
+    fn covers(&self, folder: &RepoPath) -> bool {
+        let excluded = |path: &String| {
+            self.folder.join(path).is_ok_and(|excluded| folder.is_within(&excluded))
+        };
+        self.is_workspace && folder.is_within(&self.folder) && !self.excluded.iter().any(excluded)
+    }
+
+    fn project(&self, files: &FileSet) -> Project {
+        let here = |argv: &[&str], purpose: &str| {
+            Exec::new(argv.iter().copied(), purpose).in_folder(self.folder.clone())
+        };
+        let locked = self.folder.join("Cargo.lock").is_ok_and(|lock| files.exists(&lock));
+        let mut test = vec!["cargo", "test"];
+        let setup = if locked {
+            test.push("--locked");
+            vec![here(&["cargo", "fetch", "--locked"], "fetch dependencies")]
+        } else {
+            vec![
+                here(&["cargo", "generate-lockfile"], "resolve dependencies"),
+                here(&["cargo", "fetch"], "fetch dependencies"),
+            ]
+        };
+        test.push("--offline");
+        if self.all_members {
+            test.push("--workspace");
+        }
+        test.push("--no-fail-fast");
+        let check = Check {
+            setup: setup.clone(),
+            command: test_env(here(&test, "run the tests"), ResultFormat::CargoTest),
+            format: ResultFormat::CargoTest,
+            origin: shown(&self.folder, "Cargo.toml"),
+        };
+        Project { ecosystem: Ecosystem::Cargo, setup, activate: None, checks: vec![check] }
+    }
+}
+
+fn list(table: Option<&toml::Table>, key: &str) -> Vec<String> {
+    table
+        .and_then(|table| table.get(key))
+        .and_then(toml::Value::as_array)
+        .map(|items| items.iter().filter_map(|i| i.as_str().map(str::to_owned)).collect())
+        .unwrap_or_default()
+}
