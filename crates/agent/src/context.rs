@@ -68,6 +68,12 @@ pub trait Advisories: Send + Sync + std::fmt::Debug {
     /// The advisories that match this version; withdrawn ones never do.
     fn matching(&self, ecosystem: Kind, package: &str, version: &str) -> Vec<Match>;
 
+    /// Advisories about the package that cannot be decided for this version, each with why: they may match.
+    /// Whatever stands here makes the result incomplete.
+    fn undecided(&self, _: Kind, _: &str, _: &str) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
     /// What of the advisories could not be read. Whatever stands here makes every result incomplete.
     fn unreadable(&self) -> Vec<Left>;
 }

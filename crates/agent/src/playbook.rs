@@ -1,8 +1,8 @@
 //! The deterministic playbooks: dependency updates, and remediation of known vulnerabilities.
 //!
-//! Both walk the same way. The [`survey`] reads every project and the graph that it locks. Versions are chosen
+//! Both walk the same way. The `survey` reads every project and the graph that it locks. Versions are chosen
 //! by `toolbox::dependencies::choose`, the package manager moves them in the machine, and only what the
-//! files say afterwards counts ([`checkout`]). Where an earlier attempt broke a check, [`bisect`] finds the part
+//! files say afterwards counts (`checkout`). Where an earlier attempt broke a check, `bisect` finds the part
 //! that holds. What was not done stands in the outcome with its true reason; what could not be read makes the
 //! outcome incomplete, and an incomplete outcome without a change is handed to people: it is never "nothing to do".
 

@@ -119,6 +119,17 @@ impl Policy {
             if package.source == Source::Workspace {
                 continue;
             }
+            let advisories = work.context.advisories;
+            for (id, reason) in advisories.undecided(kind, &package.name, &package.version) {
+                work.left.push(Left {
+                    ecosystem: Some(kind),
+                    advisory: Some(id),
+                    package: package.name.clone(),
+                    version: package.version.clone(),
+                    why: Why::Unreadable,
+                    detail: format!("it cannot be told whether it matches: {reason}"),
+                });
+            }
             for matched in work.context.advisories.matching(kind, &package.name, &package.version) {
                 work.notes.insert(matched.id.clone(), matched.summary.clone());
                 let (why, detail) = match (&package.source, self.aside(package, &matched)) {

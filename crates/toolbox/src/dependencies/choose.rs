@@ -14,6 +14,9 @@ use domain::dependency::{UpdateKind, Why};
 
 use super::ecosystem::{Ecosystem, Published, Runtimes};
 
+#[cfg(test)]
+mod tests;
+
 /// What is the same for every package of one ecosystem in one run.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules<'a> {
