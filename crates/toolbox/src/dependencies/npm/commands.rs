@@ -1,5 +1,6 @@
 //! The commands that an npm project needs run in the machine. None of them runs a package's own scripts.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::RepoPath;
@@ -10,6 +11,7 @@ use super::discover::MANIFEST;
 use super::lock::Lock;
 use super::manifest::Manifest;
 use super::plan::Move;
+use super::version;
 use crate::dependencies::{Project, Source};
 use crate::files::FileSet;
 
@@ -55,6 +57,7 @@ fn move_order(project: &Project, one: &Move<'_>) -> Value {
         "name": one.bump.package,
         "from": one.bump.from,
         "to": to,
+        "down": version::compare(to, &one.bump.from) == Some(Ordering::Less),
         "pins": asks.chain(rules).collect::<Vec<_>>(),
         "not": one.refusing,
     })

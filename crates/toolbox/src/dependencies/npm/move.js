@@ -1,14 +1,13 @@
 // Moves locked packages of an npm project to given versions; run by `node -e` in the machine, in the
-// project's folder. argv[1] is the order, as `dependencies::npm::order` writes it:
+// project's folder. argv[1] is the order, as `dependencies::npm::commands` writes it:
 //   { "lockfileVersion": 3, "resolved": true, "manifests": ["package.json", ..],
-//     "phases": [[{ "name", "from", "to", "pins": [{ "manifest", "path": [..], "value" }], "not": ["owner@1.0.0"] }]] }
+//     "phases": [[{ "name", "from", "to", "down", "pins": [{ "manifest", "path": [..], "value" }], "not": ["owner@1.0.0"] }]] }
 // where "not" names packages whose requirement excludes "to": they keep what they have.
 //
 // npm has no command for "this version of that transitive package, and nothing else". It does keep a lock
 // as it is where every requirement is met, and it does follow requirements. So for one run of npm the
 // requirements that lead to the package ask for exactly the wanted version (in the lock for packages, in
-// package.json for the project's own) and the locked one counts as older than anything. npm then fetches
-// what it needs and writes the lock. After that the true requirements stand again and npm has the last word.
+// package.json for the project's own). npm then fetches what it needs and writes the lock. After that the true requirements stand again and npm has the last word.
 'use strict';
 const fs = require('node:fs');
 const { spawnSync } = require('node:child_process');
@@ -97,7 +96,11 @@ function steer(lock, moves, known) {
       if (!isOwn(location) && identity(location, entry) === pin.owner) entry[pin.kind][pin.key] = pin.exact;
     }
   }
-  for (const location of moving.keys()) packages[location].version = OLDER_THAN_ANYTHING;
+  // npm replaces a version by a newer one; a step down is one from something older still.
+  for (const [location, move] of moving) {
+    const entry = packages[location];
+    if (move.down || entry.version !== move.from) entry.version = OLDER_THAN_ANYTHING;
+  }
   return { pins, any: moving.size > 0 };
 }
 

@@ -43,13 +43,14 @@ const NETWORK: [&str; 24] = [
 
 /// What a failed command means.
 pub(super) fn refusal(result: &ExecResult) -> Refusal {
-    let said: Vec<String> = [result.stderr_text(), result.stdout_text()]
-        .iter()
-        .flat_map(|text| text.lines().map(spoken).collect::<Vec<_>>())
-        .collect();
+    let both = [result.stderr_text(), result.stdout_text()];
+    let lines = || both.iter().flat_map(|text| text.lines());
+    let errors: Vec<String> = lines().filter_map(spoken).collect();
+    // npm warns of much that is not why it gave up.
+    let said = if errors.is_empty() { lines().map(str::to_owned).collect() } else { errors };
     let code = said.iter().find_map(|line| line.strip_prefix("code ")).map(str::trim);
     let missing = result.exit == Exit::Code(127)
-        || said.iter().any(|line| line.ends_with("npm: command not found"));
+        || lines().any(|line| line.ends_with("npm: command not found"));
     let kind = match code {
         _ if missing => RefusalKind::ToolMissing,
         Some(code) if CONSTRAINT.contains(&code) => RefusalKind::Constraint,
@@ -69,11 +70,10 @@ fn is_network(code: &str) -> bool {
         || (code.len() == 4 && code.starts_with("E5"))
 }
 
-/// A line without npm's own prefix (`npm ERR! ` up to 9, `npm error ` since 10).
-fn spoken(line: &str) -> String {
-    let line = line.trim_end();
-    let rest = line.strip_prefix("npm ERR!").or_else(|| line.strip_prefix("npm error"));
-    rest.map_or(line, |rest| rest.strip_prefix(' ').unwrap_or(rest)).to_owned()
+/// An error of npm's without its prefix: `npm ERR! ` up to 9, `npm error ` since 10.
+fn spoken(line: &str) -> Option<String> {
+    let rest = line.strip_prefix("npm ERR!").or_else(|| line.strip_prefix("npm error"))?;
+    Some(rest.strip_prefix(' ').unwrap_or(rest).trim_end().to_owned())
 }
 
 /// The tool's words without the place of its log, which says nothing outside the machine.
@@ -82,6 +82,7 @@ fn quote(said: &[String]) -> String {
         !line.starts_with("A complete log of this run")
             && !line.contains("eresolve-report.txt")
             && !line.contains("/_logs/")
+            && !line.starts_with("For a full report see")
             && !line.starts_with("npm warn Unknown ")
     };
     let text = said.iter().filter(worth).cloned().collect::<Vec<_>>().join("\n");

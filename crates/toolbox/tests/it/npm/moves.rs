@@ -66,6 +66,19 @@ fn a_nested_transitive_package_moves_everywhere_and_its_namesake_stays() {
 }
 
 #[test]
+fn a_transitive_package_that_several_ask_for_moves_up_and_down_in_its_place() {
+    let manifest = r#"{ "dependencies": { "mkdirp": "0.5.5", "rc": "1.2.8" } }"#;
+    let old = manifest.replace("} }", "}, \"overrides\": { \"minimist\": \"1.2.5\" } }");
+    let checkout = Checkout::locked(&old, &[("package.json", manifest)]);
+    let lock = checkout.read("package-lock.json");
+    let up = checkout.moved(&[("minimist", "1.2.5", "1.2.7")]);
+    assert_eq!(up, ["-minimist@1.2.5", "+minimist@1.2.7"]);
+    let down = checkout.moved(&[("minimist", "1.2.7", "1.2.5")]);
+    assert_eq!(down, ["-minimist@1.2.7", "+minimist@1.2.5"]);
+    assert_eq!(checkout.read("package-lock.json"), lock);
+}
+
+#[test]
 fn a_direct_package_moves_and_its_nested_namesakes_stay() {
     let moved = nested().moved(&[("ansi-regex", "5.0.0", "5.0.1")]);
     assert_eq!(moved, ["-ansi-regex@5.0.0", "+ansi-regex@5.0.1"]);

@@ -31,7 +31,7 @@ fn order(plan: &Plan) -> serde_json::Value {
 fn a_transitive_package_needs_no_edit() {
     let plan = plan(&files(MANIFEST), ("c", "1.0.0", "1.0.7")).expect("a plan");
     assert_eq!(plan.edits, []);
-    insta::assert_snapshot!(order(&plan), @r#"{"phases":[[{"name":"c","from":"1.0.0","to":"1.0.7","pins":[],"not":[]}]],"manifests":["package.json"],"lockfileVersion":2,"resolved":true}"#);
+    insta::assert_snapshot!(order(&plan), @r#"{"phases":[[{"name":"c","from":"1.0.0","to":"1.0.7","down":false,"pins":[],"not":[]}]],"manifests":["package.json"],"lockfileVersion":2,"resolved":true}"#);
     assert_eq!(
         plan.commands[1].display(),
         "npm ci --dry-run --ignore-scripts --no-audit --no-fund"
@@ -47,7 +47,7 @@ fn a_direct_package_is_pinned_for_the_run_and_its_peer_range_is_left_to_npm() {
     let plan = plan(&files(MANIFEST), ("a", "1.0.0", "2.0.0")).expect("a plan");
     let [edit] = plan.edits.as_slice() else { panic!("one edit: {plan:?}") };
     assert_eq!(edit.text, MANIFEST.replace("^1.0.0", "^2.0.0"));
-    insta::assert_snapshot!(order(&plan), @r#"{"phases":[[{"name":"a","from":"1.0.0","to":"2.0.0","pins":[{"manifest":"package.json","path":["dependencies","a"],"value":"2.0.0"}],"not":["d@1.0.0"]}]],"manifests":["package.json"],"lockfileVersion":2,"resolved":true}"#);
+    insta::assert_snapshot!(order(&plan), @r#"{"phases":[[{"name":"a","from":"1.0.0","to":"2.0.0","down":false,"pins":[{"manifest":"package.json","path":["dependencies","a"],"value":"2.0.0"}],"not":["d@1.0.0"]}]],"manifests":["package.json"],"lockfileVersion":2,"resolved":true}"#);
 }
 
 #[test]

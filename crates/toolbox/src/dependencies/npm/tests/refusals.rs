@@ -42,7 +42,7 @@ npm error A complete log of this run can be found in: /home/somebody/.npm/_logs/
 #[test]
 fn a_conflict_names_its_holders_in_every_npm_s_words() {
     for said in [RESOLVE.to_owned(), RESOLVE.replace("npm error", "npm ERR!")] {
-        let refusal = refusal(1, &said);
+        let refusal = refusal(1, &format!("npm warn deprecated x\n{said}it ended with 1\n"));
         assert_eq!(refusal.kind, RefusalKind::Constraint);
         assert_eq!(refusal.held_by, ["@acme/config", "eslint-plugin-old"]);
         assert!(refusal.quote.starts_with("code ERESOLVE\n"), "{}", refusal.quote);
