@@ -233,9 +233,9 @@ impl Bisection<'_, '_> {
                 Some(result) if baseline.len() == context.checks.len() => result.clone(),
                 Some(_) | None => {
                     self.work.checkout.back_to(&base).await?;
-                    let result = judged::run(self.work.checkout.workspace(), check).await?;
+                    let judged = judged::run(self.work.checkout.workspace(), check).await?;
                     self.work.checkout.scrub().await?;
-                    result
+                    judged.result
                 }
             };
             known.push((check, result));
@@ -254,15 +254,12 @@ impl Bisection<'_, '_> {
         for (check, before) in checks {
             let workspace = self.work.checkout.workspace();
             workspace.progress(&format!("which part breaks: {}", check.command.display()));
-            let after = judged::run(workspace, check).await?;
-            let broken = judged::newly_failing(&before, &after);
+            let judged = judged::run(workspace, check).await?;
+            let tests = judged.newly_failing(&before);
             self.work.checkout.scrub().await?;
-            if !broken.is_empty() {
-                let failure = Failure {
-                    command: check.command.display(),
-                    tests: broken,
-                    excerpt: after.excerpt,
-                };
+            if !tests.is_empty() {
+                let excerpt = judged.quote(check, &tests);
+                let failure = Failure { command: check.command.display(), tests, excerpt };
                 return Ok(Answer::Breaks(words(&[failure])));
             }
         }

@@ -19,11 +19,16 @@ use super::vulnerable::{Finding, Policy, count, is_better, is_no_worse};
 use super::ways::{self, NoWay, Way};
 use crate::outcome::BrainError;
 
+mod holders;
+
 /// The most findings that are worked on in one project.
 const FINDINGS_MAX: usize = 500;
 
 /// The most ways that the package manager is asked to go for one finding.
 const WAYS_TRIED_MAX: usize = 12;
+
+/// How often the package manager is asked to go a way in one project, nested ones included.
+const TRIES_MAX: usize = 300;
 
 /// The most findings of a project that are closed in one plan.
 const AT_ONCE_MAX: usize = 100;
@@ -67,7 +72,9 @@ pub(super) async fn run(
         }
         let start = work.checkout.mark();
         let given_up = GivenUp::new();
-        let mut project = Project { work: &mut *work, policy: &policy, at, start, given_up };
+        let tries_left = TRIES_MAX;
+        let mut project =
+            Project { work: &mut *work, policy: &policy, at, start, given_up, tries_left };
         let held = project.close_all().await?;
         let held = project.without_needless(held).await?;
         projects.push((at, before, project.given_up));
@@ -149,6 +156,31 @@ struct Project<'p, 'a> {
     /// The checkout before this project was worked on.
     start: Mark,
     given_up: GivenUp,
+    /// How often the package manager may still be asked.
+    tries_left: usize,
+}
+
+/// What the ways of one finding met.
+#[derive(Debug, Default)]
+struct Refusals {
+    /// The answer to the best way.
+    first: Option<NoWay>,
+    /// The best way that named packages hold back.
+    held_by: Option<(Way, Vec<String>)>,
+}
+
+impl Refusals {
+    fn note(&mut self, no_way: NoWay) {
+        self.first.get_or_insert(no_way);
+    }
+
+    fn held_by(&mut self, way: &Way, refused: &Refused) {
+        if let Refused::Resolver(refusal) = refused
+            && !refusal.held_by.is_empty()
+        {
+            self.held_by.get_or_insert_with(|| (way.clone(), refusal.held_by.clone()));
+        }
+    }
 }
 
 impl Project<'_, '_> {
@@ -203,12 +235,8 @@ impl Project<'_, '_> {
                 taken.any(|t| t.package == bump.package && t.from == bump.from)
             };
             if best.is_whole() && !best.bumps.iter().any(is_taken) {
-                moves.push(Move {
-                    place: self.at,
-                    steps: vec![best.bumps.clone()],
-                    about: (finding.package, finding.version),
-                    others: self.others(best, rest),
-                });
+                let others = self.others(best, rest);
+                moves.push(self.made(&finding, vec![best.bumps.clone()], others));
             }
         }
         if moves.len() < 2 {
@@ -243,7 +271,7 @@ impl Project<'_, '_> {
         };
         let ways = self.after_previous(finding, ways);
         let before = count(&self.policy.findings(self.work, self.at));
-        let mut first_refusal = None;
+        let mut refusals = Refusals::default();
         for (tried, way) in ways.iter().enumerate().take(WAYS_TRIED_MAX) {
             let mark = self.work.checkout.mark();
             match self.go(finding, way, depth).await? {
@@ -251,25 +279,31 @@ impl Project<'_, '_> {
                     let after = count(&self.policy.findings(self.work, self.at));
                     if is_better(&before, &after) {
                         let others = self.others(way, &ways[tried + 1..]);
-                        let about = (finding.package.clone(), finding.version.clone());
-                        return Ok(Ok(Move { place: self.at, steps, about, others }));
+                        return Ok(Ok(self.made(finding, steps, others)));
                     }
-                    first_refusal.get_or_insert_with(|| NoWay {
-                        why: Why::RefusedByResolver,
-                        detail: "what the package manager locked instead has an advisory too"
-                            .into(),
-                    });
+                    refusals.note(no_better());
                 }
                 Err(refused) => {
-                    first_refusal.get_or_insert_with(|| no_way(&refused));
+                    refusals.held_by(way, &refused);
+                    refusals.note(no_way(&refused));
                 }
             }
             self.work.checkout.back_to(&mark).await?;
         }
-        Ok(Err(first_refusal.unwrap_or_else(|| NoWay {
+        if let Some((way, held_by)) = refusals.held_by.take()
+            && let Some((_, steps)) = self.raise_holders(finding, &way, held_by, depth).await?
+        {
+            return Ok(Ok(self.made(finding, steps, Vec::new())));
+        }
+        Ok(Err(refusals.first.unwrap_or_else(|| NoWay {
             why: Why::NoFixedVersion,
             detail: "no version is out of the advisories' reach".to_owned(),
         })))
+    }
+
+    fn made(&self, finding: &Finding, steps: Vec<Vec<Bump>>, others: Vec<Vec<Vec<Bump>>>) -> Move {
+        let about = (finding.package.clone(), finding.version.clone());
+        Move { place: self.at, steps, about, others }
     }
 
     /// Goes a way: all at once, else parents first, each with the graph that the one before left. What it
@@ -280,6 +314,12 @@ impl Project<'_, '_> {
         way: &Way,
         depth: usize,
     ) -> Result<Result<Vec<Vec<Bump>>, Refused>, BrainError> {
+        let Some(left) = self.tries_left.checked_sub(1) else {
+            return Ok(Err(Refused::Immovable(format!(
+                "no way was found in the {TRIES_MAX} tries that one project has"
+            ))));
+        };
+        self.tries_left = left;
         let mark = self.work.checkout.mark();
         let known = self.policy.findings(self.work, self.at);
         let mut steps = vec![way.bumps.clone()];
@@ -408,6 +448,13 @@ impl Project<'_, '_> {
     }
 }
 
+fn no_better() -> NoWay {
+    NoWay {
+        why: Why::RefusedByResolver,
+        detail: "what the package manager locked instead has an advisory too".to_owned(),
+    }
+}
+
 fn no_way(refused: &Refused) -> NoWay {
     let why = match refused {
         Refused::Immovable(_) => Why::RefusedByResolver,
@@ -415,6 +462,7 @@ fn no_way(refused: &Refused) -> NoWay {
         Refused::Resolver(refusal) => match refusal.kind {
             RefusalKind::NotInstallable => Why::NotInstallable,
             RefusalKind::ToolMissing => Why::Unreadable,
+            RefusalKind::Constraint if !refusal.held_by.is_empty() => Why::HeldByParent,
             RefusalKind::Constraint | RefusalKind::Network | RefusalKind::Other => {
                 Why::RefusedByResolver
             }

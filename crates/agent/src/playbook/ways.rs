@@ -37,6 +37,12 @@ impl Way {
         (self.partial, self.downgrade, self.edits, self.bumps.len())
     }
 
+    /// The same with parents that go before.
+    pub(super) fn with_parents(&self, mut parents: Vec<Bump>) -> Self {
+        parents.extend(self.bumps.iter().cloned());
+        Self { bumps: parents, ..self.clone() }
+    }
+
     /// Whether it closes everything.
     pub(super) const fn is_whole(&self) -> bool {
         self.partial == 0

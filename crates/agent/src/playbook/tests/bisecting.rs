@@ -49,7 +49,7 @@ fn the_part_that_holds_is_kept_and_the_rest_quotes_its_error() {
     assert_eq!(
         second.brief(),
         "Changed\na 1.0.0 -> 1.1.0\nb 1.0.0 -> 1.1.0\nd 1.0.0 -> 1.1.0\n\
-         left c 1.0.0: NeedsCodeChange: to 1.1.0: `check` newly fails: the check itself\n\
+         left c 1.0.0: NeedsCodeChange: to 1.1.0: `check` newly fails: (the command itself)\nexit status 1\n\
          error: c 1.1.0 changed its API"
     );
     assert!(checks_run(&second) <= 4, "{:?}", second.ran);

@@ -22,6 +22,7 @@ struct Plan {
     advisories: Vec<(usize, usize, usize)>,
     known_then: usize,
     single: bool,
+    silent: bool,
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
@@ -31,13 +32,14 @@ fn plan() -> impl Strategy<Value = Plan> {
     let direct = prop::collection::vec((0..NAMES.len(), 0..RANGES.len()), 1..4);
     let advisories =
         prop::collection::vec((0..NAMES.len(), 0..VERSIONS.len(), 0..=VERSIONS.len()), 1..6);
-    (rows, direct, advisories, 1..3_usize, any::<bool>()).prop_map(
-        |(rows, direct, advisories, known_then, single)| Plan {
+    (rows, direct, advisories, 1..3_usize, any::<bool>(), any::<bool>()).prop_map(
+        |(rows, direct, advisories, known_then, single, silent)| Plan {
             rows,
             direct,
             advisories,
             known_then,
             single,
+            silent,
         },
     )
 }
@@ -67,7 +69,7 @@ impl Plan {
             };
             world = world.advisory(&format!("X-{at}"), NAMES[*name], &range);
         }
-        world.single = self.single;
+        (world.single, world.silent) = (self.single, self.silent);
         world
     }
 

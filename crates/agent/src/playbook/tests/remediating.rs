@@ -134,6 +134,21 @@ fn a_transitive_fix_that_needs_its_parent_raises_it_to_the_nearest_version_that_
 }
 
 #[test]
+fn where_the_registry_does_not_say_who_admits_whom_the_resolvers_words_lead_the_way() {
+    let mut world = World::default()
+        .publish("p", "1.0.0", "c ~1.0.0")
+        .publish("p", "1.1.0", "c ~1.0.0")
+        .publish("p", "1.2.0", "c >=1.0.0, c <2")
+        .publish("p", "1.3.0", "c ^1.0")
+        .publish("p", "1.4.0", "c ^1.0")
+        .versions("c", &["1.0.0", "1.1.0", "1.1.1"])
+        .advisory("X-1", "c", "<1.1.0");
+    (world.silent, world.single) = (true, true);
+    let shown = world.remediate("p ^1.0\nc ^1.0\n", "c 1.0.0\np 1.0.0 c@1.0.0\n");
+    check(&shown, &["Changed", "c 1.0.0 -> 1.1.0 closes X-1", "p 1.0.0 -> 1.2.0"]);
+}
+
+#[test]
 fn parents_of_parents_are_raised_as_far_as_the_manifest() {
     let world = World::default()
         .publish("g", "1.0.0", "p =1.0.0")

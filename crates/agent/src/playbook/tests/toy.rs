@@ -42,6 +42,8 @@ pub(super) struct World {
     pub(super) uninstallable: BTreeSet<(String, String)>,
     /// At most one version of a name, as in Python.
     pub(super) single: bool,
+    /// The registry does not say what versions require.
+    pub(super) silent: bool,
     pub(super) proposed: Vec<Update>,
     pub(super) previous: Option<Previous>,
 }
@@ -215,7 +217,12 @@ impl Versions for World {
             let reason = "timed out".to_owned();
             return Err(RegistryError::Unreachable { package, reason });
         }
-        self.registry.get(&package).cloned().ok_or(RegistryError::NoSuchPackage { package })
+        let found = self.registry.get(&package).cloned();
+        let mut found = found.ok_or(RegistryError::NoSuchPackage { package })?;
+        for published in found.iter_mut().filter(|_| self.silent) {
+            published.requires.clear();
+        }
+        Ok(found)
     }
 }
 
