@@ -1,7 +1,7 @@
 //! npm: `package.json` and `package-lock.json`, versions 2 and 3, with workspaces, aliases and overrides.
 //!
 //! The lock is written by npm itself in the machine. npm has no command that moves one transitive package to
-//! one version, so [`commands`] has it follow requirements that are exact for one run (`npm/move.js`).
+//! one version, so it is made to follow requirements that are exact for one run (`npm/move.js`).
 
 mod commands;
 mod discover;
