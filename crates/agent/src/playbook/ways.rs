@@ -2,12 +2,11 @@
 //!
 //! For every version of the package that is out of the advisories' reach, the parents that exclude it are raised
 //! to their nearest version that admits it, and their parents likewise. Ways that leave every manifest as it is
-//! come first, those that move fewer packages before those that move more, and lower versions before higher
-//! ones; a step back comes after everything, and a version that leaves some of the advisories open after that.
+//! come first, then smaller steps of what is raised, then fewer packages, then lower versions; a step back comes after everything, and a version that leaves some of the advisories open after that.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use domain::dependency::Why;
+use domain::dependency::{UpdateKind, Why};
 use toolbox::dependencies::choose::{Bar, Fixes, Rules};
 use toolbox::dependencies::{Bump, Graph, PackageId, Published, Source};
 
@@ -30,11 +29,13 @@ pub(super) struct Way {
     downgrade: bool,
     /// A manifest has to change.
     edits: bool,
+    /// The largest step of a package that the project asks for itself, or that is raised for another's sake.
+    step: UpdateKind,
 }
 
 impl Way {
-    fn rank(&self) -> (usize, bool, bool, usize) {
-        (self.partial, self.downgrade, self.edits, self.bumps.len())
+    fn rank(&self) -> (usize, bool, bool, UpdateKind, usize) {
+        (self.partial, self.downgrade, self.edits, self.step, self.bumps.len())
     }
 
     /// The same with parents that go before.
@@ -192,7 +193,12 @@ impl Search<'_, '_> {
             return Err("it is not known who asks for it".to_owned());
         }
         let back = to.and_then(|to| self.rules.ecosystem.compare(to, &finding.version));
+        let steps = order.iter().zip(&bumps).filter_map(|(id, bump)| {
+            let counts = *id != finding.id || self.graph.get(*id).direct;
+            counts.then(|| self.rules.kind(&bump.from, &bump.to))
+        });
         Ok(Way {
+            step: steps.max().unwrap_or(UpdateKind::Patch),
             edits: bumps.iter().any(|bump| self.edits(bump)),
             downgrade: back == Some(std::cmp::Ordering::Less),
             partial: 0,

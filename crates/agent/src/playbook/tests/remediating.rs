@@ -180,6 +180,20 @@ fn a_parent_that_drops_the_vulnerable_package_is_a_fix() {
 }
 
 #[test]
+fn a_small_step_of_the_parent_with_the_fix_is_preferred_to_a_large_one_without_the_package() {
+    let world = World::default()
+        .publish("p", "1.0.0", "c =1.0.0")
+        .publish("p", "1.0.1", "c ^1.0")
+        .publish("p", "2.0.0", "")
+        .versions("c", &["1.0.0", "1.2.0"])
+        .advisory("X-1", "c", "<1.2.0");
+    check(
+        &world.remediate("p =1.0.0\n", "p 1.0.0 c@1.0.0\nc 1.0.0\n"),
+        &["Changed", "c 1.0.0 -> 1.2.0 closes X-1", "p 1.0.0 -> 1.0.1"],
+    );
+}
+
+#[test]
 fn a_parent_without_a_newer_version_is_named_as_what_holds_the_fix_back() {
     let world = World::default()
         .publish("p", "1.0.0", "c =1.0.0")
