@@ -18,13 +18,16 @@ pub mod queue;
 pub mod runs;
 pub mod sample;
 
+/// A case while it runs.
+pub type Checking = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// One thing that a store promises.
 #[derive(Clone, Copy)]
 pub struct Case {
     /// The promise, as a sentence in snake case.
     pub name: &'static str,
     /// Holds an empty store to it.
-    pub check: fn(Arc<dyn Store>) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+    pub check: fn(Arc<dyn Store>) -> Checking,
 }
 
 impl std::fmt::Debug for Case {

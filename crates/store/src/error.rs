@@ -4,6 +4,7 @@ use crate::record::RecordError;
 
 /// Why the store could not do as it was asked, whatever it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
+#[expect(clippy::error_impl_error, reason = "it is the crate's one error, said as `store::Error`")]
 pub enum Error {
     /// The disk is full. Nothing that was acknowledged is lost; the same request may be made again.
     #[error("no space is left for the store in {place}; free some, then it continues by itself")]

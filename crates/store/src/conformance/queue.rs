@@ -75,7 +75,7 @@ pub async fn a_stale_token_refuses_the_whole_transaction(store: &Arc<dyn Store>)
         Transaction { outbox: vec![action(run.id, "act", 0)], ..complete((ids[0], first.token)) };
     match store.commit(late).await {
         Err(CommitError::StaleLease { id, token }) => {
-            assert_eq!((id, token), (ids[0], first.token))
+            assert_eq!((id, token), (ids[0], first.token));
         }
         other => panic!("the late one was answered with {other:?}"),
     }

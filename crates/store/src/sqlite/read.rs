@@ -27,14 +27,19 @@ impl Query {
     fn and(&mut self, condition: &str, value: Option<impl Into<Value>>) {
         if let Some(value) = value {
             self.values.push(value.into());
-            self.text.push_str(&format!(" AND {condition} ?{}", self.values.len()));
+            self.append(format_args!(" AND {condition} ?{}", self.values.len()));
         }
     }
 
     fn when(&mut self, condition: &str, wanted: bool) {
         if wanted {
-            self.text.push_str(&format!(" AND {condition}"));
+            self.append(format_args!(" AND {condition}"));
         }
+    }
+
+    fn append(&mut self, what: std::fmt::Arguments<'_>) {
+        use std::fmt::Write as _;
+        self.text.write_fmt(what).expect("a text takes any text");
     }
 
     /// Newest first, at most `limit`.
@@ -45,7 +50,7 @@ impl Query {
         read: impl Fn(&Row<'_>) -> Result<T, Fault>,
     ) -> Result<Vec<T>, Fault> {
         self.values.push(Value::Integer(int(rows_max(limit) as u64)));
-        self.text.push_str(&format!(" ORDER BY id DESC LIMIT ?{}", self.values.len()));
+        self.append(format_args!(" ORDER BY id DESC LIMIT ?{}", self.values.len()));
         many(conn, &self.text, params_from_iter(self.values), read)
     }
 }

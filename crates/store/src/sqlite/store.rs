@@ -124,7 +124,7 @@ impl Store for Sqlite {
 
     async fn erase(&self, digests: &[Digest], now: Timestamp) -> Result<u64, Error> {
         let digests = digests.to_vec();
-        self.writer.write(move |conn| seal::erase(conn, &digests, now)).await.map_err(only_fault)
+        self.writer.erase(move |conn| seal::erase(conn, &digests, now)).await.map_err(only_fault)
     }
 
     async fn ledger_size(&self) -> Result<u64, Error> {

@@ -30,6 +30,8 @@ trait Request: Send {
     fn answer(self: Box<Self>, place: &Path);
     /// Answers that it could not be done.
     fn fail(self: Box<Self>, e: Error);
+    /// Whether what it took away must be gone from the log too.
+    fn clears_log(&self) -> bool;
 }
 
 /// What became of a request within the shared transaction.
@@ -43,6 +45,7 @@ enum Standing {
 
 struct Work<T, F> {
     work: F,
+    clears_log: bool,
     result: Option<Result<T, Fault>>,
     reply: oneshot::Sender<Result<T, CommitError>>,
 }
@@ -77,6 +80,10 @@ where
     fn fail(self: Box<Self>, e: Error) {
         let _gone = self.reply.send(Err(CommitError::Store(e)));
     }
+
+    fn clears_log(&self) -> bool {
+        self.clears_log
+    }
 }
 
 impl Writer {
@@ -98,12 +105,29 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
     {
+        self.request(work, false).await
+    }
+
+    /// Like [`write`](Self::write), for what takes content away: it is answered when the log holds it no more.
+    pub(super) async fn erase<T, F>(&self, work: F) -> Result<T, CommitError>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
+    {
+        self.request(work, true).await
+    }
+
+    async fn request<T, F>(&self, work: F, clears_log: bool) -> Result<T, CommitError>
+    where
+        T: Send + 'static,
+        F: FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
+    {
         let stopped =
             || CommitError::Store(Error::Stopped { reason: "the writer has ended".into() });
         let (reply, answer) = oneshot::channel();
         let requests = self.requests.as_ref().ok_or_else(stopped)?;
         requests
-            .send(Box::new(Work { work, result: None, reply }))
+            .send(Box::new(Work { work, clears_log, result: None, reply }))
             .await
             .map_err(|_closed| stopped())?;
         answer.await.map_err(|_closed| stopped())?

@@ -1,7 +1,21 @@
 //! The SQLite backend against the conformance suite, crashes, full disks and old records.
 
+#[cfg(test)]
+mod child;
+#[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod history;
+#[cfg(test)]
+mod opening;
+#[cfg(test)]
+mod records;
 
 use std::path::Path;
 use std::sync::Arc;

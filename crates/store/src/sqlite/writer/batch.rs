@@ -21,6 +21,8 @@ pub(super) struct Batches {
     place: PathBuf,
     /// How many pages the log had after the last commit.
     log_pages: Arc<AtomicI32>,
+    /// Whether something was taken away that the log still holds.
+    log_to_clear: bool,
     /// Why nothing is accepted any more.
     stopped: Option<String>,
     batch_max: usize,
@@ -41,7 +43,14 @@ impl Batches {
         }))
         .map_err(|e| error_of(&e, place))?;
         let batch_max = options.batch_max.max(1);
-        Ok(Self { conn, place: place.to_owned(), log_pages, stopped: None, batch_max })
+        Ok(Self {
+            conn,
+            place: place.to_owned(),
+            log_pages,
+            log_to_clear: false,
+            stopped: None,
+            batch_max,
+        })
     }
 
     /// Serves until every handle is gone and everything that waited is done.
@@ -62,6 +71,8 @@ impl Batches {
             return self.refuse(batch);
         }
         let Err(e) = self.write(&mut batch) else {
+            self.log_to_clear |= batch.iter().any(|request| request.clears_log());
+            self.clear_log();
             return batch.into_iter().for_each(|request| request.answer(&self.place));
         };
         if is_lost_write(&e) {
@@ -98,6 +109,21 @@ impl Batches {
         Ok(())
     }
 
+    /// Empties the log. Where a reader or another process still needs it, after the next batch.
+    fn clear_log(&mut self) {
+        if !self.log_to_clear {
+            return;
+        }
+        let cleared = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        match cleared {
+            Ok(busy) => self.log_to_clear = busy,
+            Err(e) if is_lost_write(&e) => self.stop(&e),
+            Err(e) => {
+                tracing::warn!(place = %self.place.display(), error = %e, "the log was not cleared");
+            }
+        }
+    }
+
     fn checkpoint(&mut self) {
         if self.stopped.is_some() || self.log_pages.load(Ordering::Relaxed) < CHECKPOINT_PAGES {
             return;
@@ -108,7 +134,7 @@ impl Batches {
             Err(e) if is_lost_write(&e) => self.stop(&e),
             // The log keeps what could not be moved; the next commit tries again.
             Err(e) => {
-                tracing::warn!(place = %self.place.display(), error = %e, "the log was not moved on")
+                tracing::warn!(place = %self.place.display(), error = %e, "the log was not moved on");
             }
         }
     }
