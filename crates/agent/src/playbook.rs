@@ -38,6 +38,7 @@ mod tests;
 use bisect::Others;
 use catalog::Catalog;
 use checkout::{Checkout, Mark};
+use moves::Move;
 
 /// A playbook with its settings.
 #[derive(Debug, Clone)]
@@ -57,6 +58,8 @@ struct Work<'a> {
     base: Mark,
     /// The graphs before anything moved.
     base_graphs: Vec<Arc<Graph>>,
+    /// The moves that are in the checkout at the end.
+    kept: Vec<Move>,
     /// Which advisories were closed, by project, package and the version that had them.
     closed: report::Closed,
     /// What the advisories are about, by id.
@@ -93,6 +96,7 @@ impl Playbook {
             checkout,
             catalog: Catalog::new(context.versions),
             left: survey.left,
+            kept: Vec::new(),
             closed: report::Closed::new(),
             notes: BTreeMap::new(),
         };
@@ -102,11 +106,13 @@ impl Playbook {
                 let held = updates::run(&mut work, settings).await?;
                 let parted = bisect::part(&mut work, &start, held, Others::Halved).await?;
                 updates::leave_broken(&mut work, parted.broken);
+                work.kept = parted.kept;
             }
             Settings::Remediation(settings) => {
                 let (held, tried) = remediation::run(&mut work, settings).await?;
                 let parted = bisect::part(&mut work, &start, held, Others::InTurn).await?;
                 tried.prove(&mut work, &parted.broken);
+                work.kept = parted.kept;
             }
         }
         Ok(report::outcome(work, &self.settings))

@@ -150,6 +150,17 @@ impl<'a> Checkout<'a> {
         }
         result.map_err(Stop::Refused)?;
         self.graphs[at] = Arc::new(read_graph(place, &self.files, self.workspace).await??);
+        // Projects may share files (included requirements): what the others lock may have moved too.
+        let changed = |path: &RepoPath| {
+            plan.writes.contains(path) || plan.edits.iter().any(|edit| edit.path == *path)
+        };
+        for (other, place) in self.places.iter().enumerate().filter(|(other, _)| *other != at) {
+            let mut files = place.project.manifests.iter().chain(&place.project.lock);
+            if files.any(changed) {
+                let graph = read_graph(place, &self.files, self.workspace).await??;
+                self.graphs[other] = Arc::new(graph);
+            }
+        }
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use domain::dependency::{Ecosystem as Kind, Left, Update, UpdateKind, Why};
 use toolbox::dependencies::{Graph, Source};
 
 use super::checkout::Place;
+use super::moves::Move;
 use super::{Work, text};
 use crate::outcome::{Ending, Outcome};
 
@@ -80,13 +81,13 @@ fn updates(work: &Work<'_>) -> Vec<Update> {
     let mut found: BTreeMap<(Kind, String, String, String), Update> = BTreeMap::new();
     for (at, place) in work.checkout.places().iter().enumerate() {
         let now = work.checkout.graph(at);
-        let mut unplaced: BTreeSet<String> = BTreeSet::new();
+        let mut unplaced: Vec<(String, String, BTreeSet<String>)> = Vec::new();
         let mut own = Vec::new();
         for (name, from, to) in stepped(place, &work.base_graphs[at], &now) {
             let advisories = work.closed.get(&(at, name.clone(), from.clone()));
             let advisories: BTreeSet<String> = advisories.cloned().unwrap_or_default();
             let Some(to) = to else {
-                unplaced.extend(advisories);
+                unplaced.push((name, from, advisories));
                 continue;
             };
             let kind = kind(place, &from, &to);
@@ -95,9 +96,15 @@ fn updates(work: &Work<'_>) -> Vec<Update> {
             let advisories = advisories.into_iter().collect();
             own.push(Update { ecosystem, package: name, from, to, kind, advisories, files });
         }
-        // An advisory whose package is gone altogether was closed by whatever moved instead.
-        if let Some(first) = own.first_mut() {
-            first.advisories.extend(unplaced);
+        // An advisory whose package is gone altogether was closed by what was moved for its sake.
+        for (name, from, advisories) in unplaced {
+            let mut kept = work.kept.iter().filter(|one| one.place == at);
+            let cause = kept.find(|one| one.about.0 == name && one.about.1 == from);
+            let head = cause.and_then(Move::head).map(|head| head.package.clone());
+            let at = own.iter().position(|update: &Update| Some(&update.package) == head.as_ref());
+            if let Some(update) = own.get_mut(at.unwrap_or(0)) {
+                update.advisories.extend(advisories);
+            }
         }
         for update in own {
             let key =

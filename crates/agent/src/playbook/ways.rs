@@ -2,7 +2,8 @@
 //!
 //! For every version of the package that is out of the advisories' reach, the parents that exclude it are raised
 //! to their nearest version that admits it, and their parents likewise. Ways that leave every manifest as it is
-//! come first, then smaller steps of what is raised, then fewer packages, then lower versions; a step back comes after everything, and a version that leaves some of the advisories open after that.
+//! come first, then smaller steps of what is raised, then fewer packages, then lower versions; a step back comes
+//! after everything, and a version that leaves some of the advisories open after that.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

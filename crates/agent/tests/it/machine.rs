@@ -3,21 +3,26 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use agent::context::{Advisories, Context, Match, Versions};
+use agent::context::{Advisories, Context, Match, Previous, Versions};
 use agent::outcome::Outcome;
 use agent::playbook::Playbook;
 use agent::port::{Workspace, WorkspaceError};
 use domain::agent::{
     Grouping, Playbook as Settings, RemediationSettings, UpdateLevel, UpdateSettings,
 };
+use domain::check::Check;
 use domain::dependency::{Ecosystem as Kind, Left};
 use domain::exec::{Exec, ExecResult, Exit};
 use domain::{Clock as _, RepoPath};
 use toolbox::dependencies::cargo::Cargo;
+use toolbox::dependencies::npm::Npm;
 use toolbox::dependencies::{Ecosystem, Published};
 use toolbox::files::{Content, FileSet};
 use toolbox::registry::cargo::CargoIndex;
-use toolbox::registry::{Client, Registry as _, RegistryError, Settings as ClientSettings};
+use toolbox::registry::npm::NpmRegistry;
+use toolbox::registry::{
+    Client, Endpoint, Registry as _, RegistryError, Settings as ClientSettings,
+};
 
 /// A checkout in a folder that goes away.
 #[derive(Debug)]
@@ -67,14 +72,7 @@ impl Checkout {
     }
 
     pub(crate) async fn update(&self, level: UpdateLevel) -> Outcome {
-        self.run(Settings::Updates(UpdateSettings {
-            level,
-            group: Grouping::All,
-            min_release_age_ms: 0,
-            ignore: Vec::new(),
-            ecosystems: Vec::new(),
-        }))
-        .await
+        self.run(Settings::Updates(updates(level))).await
     }
 
     pub(crate) async fn remediate(&self) -> Outcome {
@@ -87,8 +85,23 @@ impl Checkout {
         .await
     }
 
+    /// The attempt after one that broke these checks.
+    pub(crate) async fn update_again(&self, checks: &[Check], previous: &Previous) -> Outcome {
+        let settings = Settings::Updates(updates(UpdateLevel::Minor));
+        self.run_with(settings, checks, Some(previous)).await
+    }
+
     async fn run(&self, settings: Settings) -> Outcome {
-        let ecosystems: [&dyn Ecosystem; 1] = [&Cargo];
+        self.run_with(settings, &[], None).await
+    }
+
+    async fn run_with(
+        &self,
+        settings: Settings,
+        checks: &[Check],
+        previous: Option<&Previous>,
+    ) -> Outcome {
+        let ecosystems: [&dyn Ecosystem; 2] = [&Cargo, &Npm];
         let files = files(self.folder.path(), &ecosystems);
         let client = Client::new(ClientSettings {
             cache_dir: self.cache.path().to_owned(),
@@ -96,9 +109,14 @@ impl Checkout {
             concurrency_max: 8,
             timeout_ms: 60_000,
             response_max_bytes: 64 * 1024 * 1024,
-        });
-        let registries =
-            Registries { cargo: CargoIndex::new(client.unwrap(), CargoIndex::default_endpoint()) };
+        })
+        .unwrap();
+        let base = self.sh("npm config get registry").await.trim().trim_end_matches('/').to_owned();
+        let endpoint = Endpoint { ecosystem: Kind::Npm, base, authorization: None };
+        let registries = Registries {
+            cargo: CargoIndex::new(client.clone(), CargoIndex::default_endpoint()),
+            npm: NpmRegistry::new(client, endpoint),
+        };
         let known = Known { advisories: self.advisories.clone() };
         let context = Context {
             files: &files,
@@ -106,11 +124,21 @@ impl Checkout {
             versions: &registries,
             advisories: &known,
             now: domain::clock::SystemClock.now(),
-            checks: &[],
-            previous: None,
+            checks,
+            previous,
             proposed: &[],
         };
         Playbook::new(settings).run(&context, self).await.unwrap()
+    }
+}
+
+fn updates(level: UpdateLevel) -> UpdateSettings {
+    UpdateSettings {
+        level,
+        group: Grouping::All,
+        min_release_age_ms: 0,
+        ignore: Vec::new(),
+        ecosystems: Vec::new(),
     }
 }
 
@@ -141,6 +169,7 @@ pub(crate) fn files(root: &Path, ecosystems: &[&dyn Ecosystem]) -> FileSet {
 #[derive(Debug)]
 struct Registries {
     cargo: CargoIndex,
+    npm: NpmRegistry,
 }
 
 #[async_trait::async_trait]
@@ -148,7 +177,8 @@ impl Versions for Registries {
     async fn versions(&self, kind: Kind, package: &str) -> Result<Vec<Published>, RegistryError> {
         match kind {
             Kind::Cargo => self.cargo.versions(package).await,
-            Kind::Npm | Kind::Python => unreachable!("not among the ecosystems"),
+            Kind::Npm => self.npm.versions(package).await,
+            Kind::Python => unreachable!("not among the ecosystems"),
         }
     }
 }

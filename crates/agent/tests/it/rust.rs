@@ -1,7 +1,11 @@
 //! Cargo: real crates that are truly outdated, moved by the real cargo.
 
+use agent::context::{Failure, Previous};
 use agent::outcome::Ending;
 use domain::agent::UpdateLevel;
+use domain::check::{Check, ResultFormat};
+use domain::dependency::Why;
+use domain::exec::Exec;
 
 use crate::machine::{Checkout, brief};
 
@@ -67,6 +71,42 @@ async fn a_transitive_fix_raises_the_parent_and_its_requirement_no_further_than_
     assert!(checkout.read_text("Cargo.toml").contains("version = \"0.6"), "{outcome:?}");
     assert!(checkout.read_text("Cargo.toml").contains("# core"));
     checkout.sh("cargo metadata --locked --format-version 1 >/dev/null").await;
+}
+
+#[tokio::test]
+async fn what_breaks_a_check_is_taken_out_and_what_the_check_left_behind_is_gone() {
+    let locked = [("smallvec", "1.6.0"), ("itoa", "1.0.1")];
+    let checkout = checkout("smallvec = \"1.6\"\nitoa = \"1.0\"\n", &locked).await;
+    checkout.sh("git init --quiet . && git add -A && git -c user.name=t -c user.email=t@t.invalid commit --quiet -m base").await;
+    let first = checkout.update(UpdateLevel::Minor).await;
+    assert_eq!(first.updates.len(), 2, "{first:?}");
+    checkout.sh("git checkout --quiet --force -- .").await;
+    // Only the locked version of `itoa` passes, and the check leaves its traces in the tree.
+    let script = "echo '// traced' >> src/lib.rs; touch trace; grep -A1 'name = \"itoa\"' Cargo.lock | grep '\"1.0.1\"' || { echo 'error: itoa changed its API' >&2; exit 1; }";
+    let checks = [Check {
+        setup: Vec::new(),
+        command: Exec::new(["sh", "-c", script], "test"),
+        format: ResultFormat::ExitStatus,
+        origin: "the definition".to_owned(),
+    }];
+    let previous = Previous {
+        updates: first.updates,
+        left: first.left,
+        failures: vec![Failure {
+            command: checks[0].command.display(),
+            tests: Vec::new(),
+            excerpt: "error: itoa changed its API".to_owned(),
+        }],
+        baseline: Vec::new(),
+    };
+    let second = checkout.update_again(&checks, &previous).await;
+    assert_eq!(second.ending, Ending::Changed, "{second:?}");
+    let moved: Vec<&str> = second.updates.iter().map(|u| u.package.as_str()).collect();
+    assert_eq!(moved, ["smallvec"]);
+    assert_eq!(second.left.len(), 1, "{:?}", second.left);
+    assert_eq!(second.left[0].why, Why::NeedsCodeChange);
+    assert!(second.left[0].detail.contains("itoa changed its API"), "{:?}", second.left);
+    assert_eq!(checkout.sh("git status --porcelain").await, " M Cargo.lock\n");
 }
 
 #[tokio::test]
