@@ -3,6 +3,10 @@
 //! [`port`] is what the engine sees. A machine has no network: what it asks for comes over the same
 //! byte stream as everything else and is answered, or refused, by [`egress`] on the host.
 
+mod channel;
 pub mod egress;
+pub mod namespaces;
+mod output;
 pub mod port;
 pub mod preset;
+mod session;

@@ -7,3 +7,5 @@ mod egress_presets;
 mod egress_real;
 mod egress_refusals;
 mod egress_upstream;
+mod machine_commands;
+mod machine_house;

@@ -1,0 +1,101 @@
+//! The variables of every command in a machine; none of the host's are among them.
+
+use std::path::Path;
+
+use guest::layout;
+
+use super::toolchains::Toolchains;
+use super::view;
+
+/// Variables that name the file with the machine's certificate authority.
+const CERTIFICATE: [&str; 10] = [
+    "AWS_CA_BUNDLE",
+    "CARGO_HTTP_CAINFO",
+    "CURL_CA_BUNDLE",
+    "DENO_CERT",
+    "GIT_SSL_CAINFO",
+    "NODE_EXTRA_CA_CERTS",
+    "PIP_CERT",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "npm_config_cafile",
+];
+
+/// Variables that name the proxy.
+const PROXY: [&str; 8] = [
+    "ALL_PROXY",
+    "CARGO_HTTP_PROXY",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "all_proxy",
+    "http_proxy",
+    "https_proxy",
+    "npm_config_https_proxy",
+];
+
+/// Variables that are always the same.
+const FIXED: [(&str, &str); 26] = [
+    ("HOME", layout::HOME),
+    ("USER", layout::USER),
+    ("LOGNAME", layout::USER),
+    ("SHELL", "/bin/sh"),
+    ("TMPDIR", layout::TMP),
+    ("LANG", "C.UTF-8"),
+    ("TERM", "dumb"),
+    ("TZ", "UTC"),
+    ("NO_PROXY", ""),
+    ("no_proxy", ""),
+    ("CARGO_HOME", "/home/hob/.cargo"),
+    ("CARGO_NET_GIT_FETCH_WITH_CLI", "true"),
+    ("CARGO_NET_RETRY", "2"),
+    ("GIT_TERMINAL_PROMPT", "0"),
+    ("GIT_CONFIG_NOSYSTEM", "1"),
+    ("GIT_CONFIG_COUNT", "1"),
+    ("GIT_CONFIG_KEY_0", "safe.directory"),
+    ("GIT_CONFIG_VALUE_0", "*"),
+    ("GIT_AUTHOR_NAME", "hob"),
+    ("GIT_AUTHOR_EMAIL", "hob@localhost"),
+    ("GIT_COMMITTER_NAME", "hob"),
+    ("GIT_COMMITTER_EMAIL", "hob@localhost"),
+    ("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
+    ("npm_config_update_notifier", "false"),
+    ("npm_config_fund", "false"),
+    ("HOB_TRANSFER", layout::TRANSFER),
+];
+
+/// The variables of a machine; those of its `spec` count more than all others.
+pub(crate) fn variables(
+    toolchains: &Toolchains,
+    spec: &[(String, String)],
+) -> Vec<(String, String)> {
+    let owned = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let proxy = format!("http://127.0.0.1:{}", layout::PROXY_PORT);
+    let own_programs =
+        [Path::new(layout::HOME).join(".cargo/bin"), Path::new(layout::HOME).join(".local/bin")];
+    let path = std::env::join_paths(toolchains.path.iter().chain(&own_programs));
+    // A folder with `:` in its name cannot be on a search path, so there is none.
+    let path = path.ok().and_then(|path| path.into_string().ok()).unwrap_or_default();
+    let mut variables: Vec<_> = FIXED.iter().map(|(name, value)| owned(name, value)).collect();
+    variables.push(("PATH".to_owned(), path));
+    variables.extend(PROXY.iter().map(|name| owned(name, &proxy)));
+    variables.extend(CERTIFICATE.iter().map(|name| owned(name, view::certificate_inside())));
+    variables.extend(toolchains.env.iter().cloned());
+    for (name, value) in spec {
+        variables.retain(|(known, _)| known != name);
+        variables.push((name.clone(), value.clone()));
+    }
+    variables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_spec_counts_more() {
+        let spec = [("TZ".to_owned(), "Asia/Tokyo".to_owned())];
+        let variables = variables(&Toolchains::default(), &spec);
+        let zones: Vec<_> = variables.iter().filter(|(name, _)| name == "TZ").collect();
+        assert_eq!(zones, [&spec[0]]);
+    }
+}

@@ -1,0 +1,469 @@
+//! Makes one machine, step by step; whatever fails, what was made before is taken away again.
+
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::MachineId;
+use guest::layout;
+use guest::message::Setup;
+use rustix::process::{Pid, PidfdFlags};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::unix::pipe;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::Settings;
+use super::bubblewrap::{self, Sources};
+use super::cgroup::{self, Cgroup, Limits};
+use super::machine::NamespaceMachine;
+use super::release::Remains;
+use super::scratch::{self, Folder, Process};
+use super::spawn::{self, Demotion, Start};
+use super::toolchains::{self, Toolchains};
+use super::view::{self, Shared};
+use super::watch::{self, Watched};
+use super::{env, seccomp};
+use crate::channel::{Channel, Greeted, Link, Piece};
+use crate::egress::Door;
+use crate::port::{MachineSpec, SandboxError};
+use crate::session::{Fate, Session};
+
+/// How long a machine may take to become ready; a busy host is slow.
+const READY_MAX: Duration = Duration::from_secs(60);
+
+/// How much of bubblewrap's and the guest's complaints is kept, in bytes.
+const COMPLAINT_MAX: u64 = 8 * 1024;
+
+/// The least memory that a machine can be made with, in bytes.
+const MEMORY_MIN: u64 = 16 * 1024 * 1024;
+
+/// The users that machines of root become: from here, 2^28 numbers that systemd's allocation keeps free
+/// (<https://systemd.io/UIDS-GIDS/>).
+const USERS_FROM: u32 = 0x7000_0000;
+
+/// The only image of this backend.
+const IMAGE: &str = "default";
+
+/// What all machines of a process have in common.
+#[derive(Debug)]
+pub(crate) struct Launcher {
+    settings: Settings,
+    program: PathBuf,
+    version: String,
+    toolchains: Toolchains,
+    shared: Shared,
+    parents: Vec<cgroup::Parent>,
+    filters: [Vec<u8>; 2],
+    is_root: bool,
+}
+
+/// A machine's things on the host, before it is started.
+struct Prepared {
+    remains: Remains,
+    cgroup: Option<Arc<Cgroup>>,
+    start: Start,
+    stream: std::os::unix::net::UnixStream,
+    told: OwnedFd,
+}
+
+fn io_error(action: impl Into<String>) -> impl FnOnce(io::Error) -> SandboxError {
+    let action = action.into();
+    move |source| SandboxError::Io { action, source }
+}
+
+impl Launcher {
+    pub(crate) fn new(settings: Settings) -> Result<Self, SandboxError> {
+        let search = settings.variables.get("PATH").map(std::env::split_paths);
+        let search: Vec<PathBuf> = search.into_iter().flatten().collect();
+        let program = bubblewrap::find(&search)?;
+        let version = bubblewrap::version(&program)?;
+        let toolchains = toolchains::find(&settings.variables, &settings.read_only);
+        let state_dir = &settings.state_dir;
+        let shared = scratch::make_private(&scratch::machines(state_dir))
+            .and_then(|()| state_dir.canonicalize())
+            .and_then(|state_dir| Shared::prepare(&state_dir, super::GUEST_PROGRAM, &toolchains))
+            .map_err(io_error(format!("preparing {}", state_dir.display())))?;
+        let filters = seccomp::filters().map_err(|e| SandboxError::Unusable {
+            reason: e.to_string(),
+            hint: "this processor is not supported".to_owned(),
+        })?;
+        let is_root = rustix::process::geteuid().is_root();
+        let parents = cgroup::parents();
+        Ok(Self { settings, program, version, toolchains, shared, parents, filters, is_root })
+    }
+
+    pub(crate) fn state_dir(&self) -> &Path {
+        &self.settings.state_dir
+    }
+
+    pub(crate) const fn toolchains(&self) -> &Toolchains {
+        &self.toolchains
+    }
+
+    pub(crate) fn version(&self) -> &str {
+        &self.version
+    }
+
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
+    pub(crate) fn parents(&self) -> &[cgroup::Parent] {
+        &self.parents
+    }
+
+    /// The user on the host that a machine's processes are, where we may choose.
+    fn user(&self, machine: MachineId) -> Option<u32> {
+        let low = u32::try_from(machine.as_u128() & 0x0fff_ffff).unwrap_or(0);
+        self.is_root.then_some(USERS_FROM | low)
+    }
+
+    /// Makes a machine, ready for its first command; without a `door` it has no way out at all.
+    pub(crate) async fn launch(
+        self: &Arc<Self>,
+        spec: &MachineSpec,
+        door: Option<Arc<Door>>,
+    ) -> Result<NamespaceMachine, SandboxError> {
+        check(spec)?;
+        let (launcher, its_spec) = (Arc::clone(self), spec.clone());
+        let certificate = door.as_ref().map_or("", |door| door.ca_certificate_pem()).to_owned();
+        let prepare = move || launcher.prepare(&its_spec, &certificate);
+        let prepared = tokio::task::spawn_blocking(prepare).await;
+        let prepared =
+            prepared.map_err(|e| SandboxError::Launch(format!("preparing it: {e}")))??;
+        let Prepared { mut remains, cgroup, start, stream, told } = prepared;
+        let fate = Fate::default();
+        let started = self.start(spec, &mut remains, Starting { start, stream, told });
+        let (watched, greeted) = match started.await {
+            Ok((init, kill, greeted)) => {
+                let folder = remains.folder().path().to_owned();
+                (Watched { folder, init, kill, fate: fate.clone() }, greeted)
+            }
+            Err(error) => {
+                let taken = tokio::task::spawn_blocking(move || remains.take_away()).await;
+                if let Ok(Err(left)) = taken {
+                    tracing::warn!(%left, "a machine that did not start was not taken away");
+                }
+                return Err(error);
+            }
+        };
+        let Greeted { link, hello, connections } = greeted;
+        for note in &hello.notes {
+            tracing::warn!(machine = %spec.id, %note, "a machine is ready with less than wanted");
+        }
+        let mut tasks = JoinSet::new();
+        if let Some(door) = door {
+            tasks.spawn(serve_connections(connections, door));
+        }
+        tasks.spawn(watch::wall_time(watched.clone(), spec.time_ms));
+        let reserve = self.settings.disk_reserve_bytes;
+        tasks.spawn(watch::disk(watched, spec.disk_bytes, reserve));
+        let session = Session::new(link, fate, hello.landlock);
+        Ok(NamespaceMachine { id: spec.id, session, tasks, cgroup, remains })
+    }
+
+    /// Makes folder, groups and the arguments. Blocks.
+    fn prepare(&self, spec: &MachineSpec, certificate: &str) -> Result<Prepared, SandboxError> {
+        let user = self.user(spec.id);
+        let cgroups = cgroup::paths(&self.parents, spec.id);
+        let state_dir = self.settings.state_dir.canonicalize();
+        let state_dir = state_dir.map_err(io_error("finding the state folder"))?;
+        let folder = Folder::create(&state_dir, spec.id, cgroups, user)
+            .map_err(io_error("making the machine's folder"))?;
+        let mut remains = Remains::new(folder);
+        let folder = remains.folder();
+        std::fs::write(view::certificate(folder), certificate)
+            .map_err(io_error("writing the machine's certificate"))?;
+        write_home(folder, &spec.home_files, user)?;
+        let view = self.shared.of_machine(folder, spec.memory_bytes);
+        let mut staging = Staging { as_root: self.is_root, staged: Vec::new() };
+        let arguments = bubblewrap::arguments(&view, &mut staging)?;
+        let cgroup = self.groups(spec)?;
+        if let Some(cgroup) = &cgroup {
+            remains.set_cgroup(Arc::clone(cgroup));
+        }
+        let entrances = cgroup.as_ref().map_or(Ok(Vec::new()), |cgroup| cgroup.entrances());
+        let entrances = entrances.map_err(io_error("opening the machine's control groups"))?;
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()
+            .and_then(|(ours, theirs)| ours.set_nonblocking(true).map(|()| (ours, theirs)))
+            .map_err(io_error("making the machine's stream"))?;
+        let piped = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
+        let (told, tells) = piped.map_err(|e| io_error("making a pipe")(e.into()))?;
+        let hand = |bytes: &[u8]| memory_file(bytes).map_err(io_error("handing over settings"));
+        let [known, refused] = &self.filters;
+        let handed = vec![hand(&arguments)?, hand(known)?, hand(refused)?, tells];
+        let options = ["--args", "--add-seccomp-fd", "--add-seccomp-fd", "--info-fd"];
+        let mut words = Vec::new();
+        for (option, fd) in options.into_iter().zip(&handed) {
+            words.extend([option.to_owned(), spawn::number(fd.as_fd())]);
+        }
+        words.extend(["--".to_owned(), bubblewrap::guest_path().to_owned()]);
+        let demotion = user.map(|id| Demotion { id, staged: staging.staged });
+        let start = Start {
+            program: self.program.clone(),
+            arguments: words,
+            stream: theirs.into(),
+            handed,
+            cgroups: entrances,
+            demotion,
+        };
+        Ok(Prepared { remains, cgroup, start, stream: ours, told })
+    }
+
+    fn groups(&self, spec: &MachineSpec) -> Result<Option<Arc<Cgroup>>, SandboxError> {
+        if self.parents.is_empty() {
+            return Ok(None);
+        }
+        let limits = Limits {
+            memory_bytes: spec.memory_bytes,
+            processes: spec.processes_max,
+            cpus: spec.cpus,
+        };
+        let made = Cgroup::create(&self.parents, spec.id, limits);
+        let made = made.map_err(|(path, source)| SandboxError::Io {
+            action: format!("making the control group {}", path.display()),
+            source,
+        })?;
+        Ok(Some(Arc::new(made)))
+    }
+
+    /// Starts it and waits until it is ready.
+    async fn start(
+        &self,
+        spec: &MachineSpec,
+        remains: &mut Remains,
+        starting: Starting,
+    ) -> Result<(i32, Arc<OwnedFd>, Greeted), SandboxError> {
+        let Starting { start, stream, told } = starting;
+        let mut child = spawn::spawn(start)
+            .await
+            .map_err(|e| SandboxError::Launch(format!("starting bubblewrap: {e}")))?;
+        let complaints = child.stderr.take().map(OwnedFd::from);
+        remains.set_bubblewrap(child);
+        let ready = async {
+            let init = read_init(told).await?;
+            let (init, kill) = hold(init)?;
+            remains.set_init(Arc::clone(&kill));
+            let marked = remains.folder().set_init(init);
+            marked.map_err(|e| format!("writing the machine's mark: {e}"))?;
+            let stream = tokio::net::UnixStream::from_std(stream).map_err(|e| e.to_string())?;
+            let greeted = Link::greet(stream, self.setup(spec)).await.map_err(|e| e.to_string())?;
+            Ok::<_, String>((init.pid, kill, greeted))
+        };
+        let ready = tokio::time::timeout(READY_MAX, ready).await;
+        let ready = ready.unwrap_or_else(|_| Err("it was not ready in time".to_owned()));
+        match ready {
+            Ok(ready) => Ok(ready),
+            Err(reason) => {
+                let complaint = read_complaint(complaints).await;
+                Err(explain(&reason, &complaint))
+            }
+        }
+    }
+
+    fn setup(&self, spec: &MachineSpec) -> Setup {
+        let writable = [layout::CHECKOUT, layout::HOME, layout::TMP, layout::TRANSFER];
+        Setup {
+            user: None,
+            env: env::variables(&self.toolchains, &spec.env),
+            writable: writable.map(str::to_owned).to_vec(),
+            proxy_port: Some(layout::PROXY_PORT),
+            processes_max: counts_processes_by_namespace().then_some(spec.processes_max.into()),
+            file_max_bytes: spec.disk_bytes,
+        }
+    }
+}
+
+struct Starting {
+    start: Start,
+    stream: std::os::unix::net::UnixStream,
+    told: OwnedFd,
+}
+
+/// Where bubblewrap finds what it shows: as root, in the staging folder, except what all can see.
+struct Staging {
+    as_root: bool,
+    staged: Vec<PathBuf>,
+}
+
+impl Sources for Staging {
+    fn source(&mut self, path: &Path) -> PathBuf {
+        let for_all = ["/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc"];
+        if !self.as_root || for_all.iter().any(|folder| path.starts_with(folder)) {
+            return path.to_owned();
+        }
+        let known = self.staged.iter().position(|staged| staged == path);
+        let position = known.unwrap_or_else(|| {
+            self.staged.push(path.to_owned());
+            self.staged.len() - 1
+        });
+        Path::new(spawn::STAGING).join(position.to_string())
+    }
+}
+
+fn check(spec: &MachineSpec) -> Result<(), SandboxError> {
+    let refuse = |reason: String| Err(SandboxError::Refused(reason));
+    if spec.image != IMAGE {
+        let image = spec.image.escape_debug();
+        return refuse(format!("there is no image `{image}` for namespaces, only `{IMAGE}`"));
+    }
+    if spec.memory_bytes < MEMORY_MIN {
+        return refuse(format!("{} bytes of memory are too few", spec.memory_bytes));
+    }
+    if spec.cpus == 0 || spec.processes_max == 0 || spec.disk_bytes == 0 || spec.time_ms == 0 {
+        return refuse("a machine needs processors, processes, disk and time".to_owned());
+    }
+    Ok(())
+}
+
+/// Whether the kernel counts a user's processes for each user namespace apart (Linux 5.14).
+fn counts_processes_by_namespace() -> bool {
+    let uname = rustix::system::uname();
+    let release = uname.release().to_string_lossy();
+    let mut numbers = release.split(['.', '-']).map_while(|n| n.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(5), Some(14))
+}
+
+/// Writes the files of the machine's home folder, which is still empty and ours.
+fn write_home(
+    folder: &Folder,
+    files: &[(String, String)],
+    user: Option<u32>,
+) -> Result<(), SandboxError> {
+    let home = folder.path().join("home");
+    for (name, text) in files {
+        let plain = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+        if name.is_empty() || !plain {
+            let name = name.escape_debug();
+            return Err(SandboxError::Refused(format!("`{name}` does not lie in a home folder")));
+        }
+        let write = || {
+            let mut above = home.clone();
+            let parts: Vec<_> = Path::new(name).iter().collect();
+            let (last, folders) = parts.split_last().ok_or(io::ErrorKind::InvalidInput)?;
+            for part in folders {
+                above.push(part);
+                if !above.is_dir() {
+                    std::fs::create_dir(&above)?;
+                    folder.give(&above, user)?;
+                }
+            }
+            std::fs::write(above.join(last), text)?;
+            folder.give(&above.join(last), user)
+        };
+        write().map_err(io_error(format!("writing `{name}` of the home folder")))?;
+    }
+    Ok(())
+}
+
+/// A file in memory, read from its start by whom it is handed to.
+fn memory_file(bytes: &[u8]) -> io::Result<OwnedFd> {
+    let fd = rustix::fs::memfd_create(c"hob", rustix::fs::MemfdFlags::CLOEXEC)?;
+    let mut file = std::fs::File::from(fd);
+    file.write_all(bytes)?;
+    io::Seek::rewind(&mut file)?;
+    Ok(file.into())
+}
+
+/// What bubblewrap tells on `--info-fd`; there is more, which does not concern us.
+#[derive(serde::Deserialize)]
+struct Told {
+    #[serde(rename = "child-pid")]
+    child_pid: i32,
+}
+
+/// Waits for bubblewrap to tell the number of PID 1 on the host.
+async fn read_init(told: OwnedFd) -> Result<i32, String> {
+    let failed = |e: io::Error| format!("listening to bubblewrap: {e}");
+    let receiver = pipe::Receiver::from_owned_fd(told).map_err(failed)?;
+    let mut text = String::new();
+    receiver.take(4096).read_to_string(&mut text).await.map_err(failed)?;
+    let told: Result<Told, _> = serde_json::from_str(&text);
+    told.map(|told| told.child_pid).map_err(|_| "bubblewrap ended before the machine began".into())
+}
+
+/// Takes hold of a process so that it is never mixed up with another.
+fn hold(pid: i32) -> Result<(Process, Arc<OwnedFd>), String> {
+    let gone = || "the guest ended at once".to_owned();
+    let process = Process::of(pid).ok_or_else(gone)?;
+    let pid = Pid::from_raw(pid).ok_or_else(gone)?;
+    let held = rustix::process::pidfd_open(pid, PidfdFlags::empty()).map_err(|_| gone())?;
+    if process.lives() { Ok((process, Arc::new(held))) } else { Err(gone()) }
+}
+
+async fn read_complaint(from: Option<OwnedFd>) -> String {
+    let Some(Ok(receiver)) = from.map(pipe::Receiver::from_owned_fd) else {
+        return String::new();
+    };
+    let mut bytes = Vec::new();
+    // A guest that still runs keeps the pipe open; what it has said so far is enough.
+    let wait = Duration::from_millis(500);
+    let _more =
+        tokio::time::timeout(wait, receiver.take(COMPLAINT_MAX).read_to_end(&mut bytes)).await;
+    String::from_utf8_lossy(&bytes).trim().to_owned()
+}
+
+/// Tells what the host lacks from what went wrong once.
+fn explain(reason: &str, complaint: &str) -> SandboxError {
+    let namespaces =
+        ["No permissions to create", "Creating new namespace failed", "setting up uid map"];
+    if namespaces.iter().any(|text| complaint.contains(text)) {
+        return SandboxError::Unusable {
+            reason: format!("the kernel refuses unprivileged user namespaces ({complaint})"),
+            hint: "allow them: `sysctl -w kernel.unprivileged_userns_clone=1` on Debian, \
+                   `sysctl -w kernel.apparmor_restrict_unprivileged_userns=0` on Ubuntu, and \
+                   `user.max_user_namespaces` above 0"
+                .to_owned(),
+        };
+    }
+    if complaint.contains("Can't mount proc") {
+        return SandboxError::Unusable {
+            reason: format!("the kernel refuses a /proc of its own to machines ({complaint})"),
+            hint: "in a container, unmask /proc (docker: `--security-opt systempaths=unconfined`)"
+                .to_owned(),
+        };
+    }
+    let complaint = if complaint.is_empty() { String::new() } else { format!(" ({complaint})") };
+    SandboxError::Launch(format!("{reason}{complaint}"))
+}
+
+/// Serves the connections that the machine opens, each in a task of its own.
+async fn serve_connections(mut connections: mpsc::Receiver<Channel>, door: Arc<Door>) {
+    let mut serving = JoinSet::new();
+    while let Some(channel) = connections.recv().await {
+        while serving.try_join_next().is_some() {}
+        let door = Arc::clone(&door);
+        serving.spawn(async move {
+            let (ours, theirs) = tokio::io::duplex(guest::mux::PIECE_MAX);
+            tokio::join!(door.serve(theirs), carry(channel, ours));
+        });
+    }
+}
+
+/// Copies between a channel and what serves it, both ways, until both are done.
+async fn carry(channel: Channel, served: tokio::io::DuplexStream) {
+    use tokio::io::AsyncWriteExt as _;
+    let Channel { mut outgoing, mut incoming } = channel;
+    let (mut from, mut to) = tokio::io::split(served);
+    let inward = async {
+        let mut buffer = vec![0; guest::mux::PIECE_MAX];
+        while let Ok(len @ 1..) = from.read(&mut buffer).await {
+            if outgoing.send(buffer.get(..len).unwrap_or(&[])).await.is_err() {
+                return;
+            }
+        }
+        let _gone = outgoing.end().await;
+    };
+    let outward = async {
+        while let Ok(Piece::Data(_, bytes)) = incoming.receive().await {
+            if to.write_all(&bytes).await.is_err() {
+                break;
+            }
+        }
+        let _gone = to.shutdown().await;
+    };
+    tokio::join!(inward, outward);
+}

@@ -1,0 +1,68 @@
+//! Finds what machines of processes that are gone have left, and takes it away.
+
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::process::{Pid, PidfdFlags, Signal};
+
+use super::cgroup::Cgroup;
+use super::release;
+use super::scratch::{self, Claim, Folder};
+use crate::port::{Reclaimed, SandboxError};
+
+/// How long killed processes may take to disappear.
+const DEATH_MAX: Duration = Duration::from_secs(30);
+
+/// Takes away what is ours and nobody's. Blocks.
+pub(crate) fn reclaim(state_dir: &Path) -> Result<Reclaimed, SandboxError> {
+    let io = |source| SandboxError::Io {
+        action: format!("looking for machines in {}", state_dir.display()),
+        source,
+    };
+    let guard = scratch::lock_all(state_dir).map_err(io)?;
+    let mut reclaimed = Reclaimed::default();
+    let mut abandoned = Vec::new();
+    for entry in std::fs::read_dir(scratch::machines(state_dir)).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        if entry.file_name() == ".lock" {
+            continue;
+        }
+        match scratch::claim(&entry.path()) {
+            Claim::Abandoned(folder) => abandoned.push(folder),
+            Claim::Owned => {}
+            Claim::Foreign(reason) => reclaimed.left.push((entry.path(), reason)),
+        }
+    }
+    // What was claimed is locked by us now; new machines need not wait for its removal.
+    drop(guard);
+    for folder in abandoned {
+        let machine = folder.mark().machine;
+        match take_away(folder) {
+            Ok(()) => reclaimed.machines.push(machine),
+            Err((path, e)) => reclaimed.left.push((path, e.to_string())),
+        }
+    }
+    Ok(reclaimed)
+}
+
+fn take_away(folder: Folder) -> Result<(), release::Left> {
+    let mark = folder.mark();
+    if let Some(init) = mark.init
+        && mark.boot == scratch::boot_id()
+        && let Some(process) = open(init)
+    {
+        let _gone = rustix::process::pidfd_send_signal(&process, Signal::KILL);
+        release::ended(&process, DEATH_MAX);
+    }
+    release::remove_groups(&Cgroup::of_mark(mark.machine, &mark.cgroups))?;
+    folder.remove().map_err(|e| (e.path, e.source))
+}
+
+/// Takes hold of a process, if it is still the one that was meant.
+fn open(process: scratch::Process) -> Option<OwnedFd> {
+    let pid = Pid::from_raw(process.pid)?;
+    let held = rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()?;
+    // Held first and compared then: what is held cannot be exchanged any more.
+    process.lives().then_some(held)
+}

@@ -1,0 +1,149 @@
+//! Takes a machine away: its processes, its groups, its folder, in this order, and waits for each.
+//!
+//! What is not taken away here, because the process ends first, has its mark and is found by
+//! [`super::reclaim`].
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::PathBuf;
+use std::process::Child;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::Signal;
+
+use super::cgroup::Cgroup;
+use super::scratch::Folder;
+use crate::port::SandboxError;
+
+/// How long killed processes may take to disappear.
+const DEATH_MAX: Duration = Duration::from_secs(30);
+
+/// How long an emptied group may take to become removable.
+const GROUP_MAX: Duration = Duration::from_secs(10);
+
+/// What there is of a machine on the host. Dropping it takes it away in the background.
+#[derive(Debug)]
+pub(crate) struct Remains {
+    parts: Option<Parts>,
+}
+
+#[derive(Debug)]
+struct Parts {
+    folder: Folder,
+    cgroup: Option<Arc<Cgroup>>,
+    bubblewrap: Option<Child>,
+    init: Option<Arc<OwnedFd>>,
+}
+
+/// What could not be taken away, and why.
+pub(crate) type Left = (PathBuf, io::Error);
+
+impl Remains {
+    /// A folder so far.
+    pub(crate) const fn new(folder: Folder) -> Self {
+        Self { parts: Some(Parts { folder, cgroup: None, bubblewrap: None, init: None }) }
+    }
+
+    fn parts(&mut self) -> &mut Parts {
+        self.parts.as_mut().expect("parts are there until they are taken away, which consumes")
+    }
+
+    /// The folder.
+    pub(crate) fn folder(&mut self) -> &mut Folder {
+        &mut self.parts().folder
+    }
+
+    /// Adds the groups.
+    pub(crate) fn set_cgroup(&mut self, cgroup: Arc<Cgroup>) {
+        self.parts().cgroup = Some(cgroup);
+    }
+
+    /// Adds the running bubblewrap.
+    pub(crate) fn set_bubblewrap(&mut self, child: Child) {
+        self.parts().bubblewrap = Some(child);
+    }
+
+    /// Adds PID 1 of the machine.
+    pub(crate) fn set_init(&mut self, init: Arc<OwnedFd>) {
+        self.parts().init = Some(init);
+    }
+
+    /// Takes all of it away, waiting until it is gone. Blocks.
+    pub(crate) fn take_away(mut self) -> Result<(), SandboxError> {
+        let Some(parts) = self.parts.take() else { return Ok(()) };
+        parts.take_away().map_err(|(path, source)| SandboxError::Io {
+            action: format!("taking {} away", path.display()),
+            source,
+        })
+    }
+}
+
+impl Drop for Remains {
+    fn drop(&mut self) {
+        if let Some(parts) = self.parts.take() {
+            let work = move || {
+                if let Err((path, source)) = parts.take_away() {
+                    tracing::warn!(path = %path.display(), %source, "a machine was not taken away");
+                }
+            };
+            // Without a thread it is left to the reclaimer, who finds it by its mark.
+            let _left = std::thread::Builder::new().name("machine-release".to_owned()).spawn(work);
+        }
+    }
+}
+
+impl Parts {
+    fn take_away(mut self) -> Result<(), Left> {
+        if let Some(init) = &self.init {
+            // With PID 1 the kernel ends all processes of its namespace.
+            let _gone = rustix::process::pidfd_send_signal(init, Signal::KILL);
+        }
+        if let Some(mut bubblewrap) = self.bubblewrap.take() {
+            let _gone = bubblewrap.kill();
+            let _status = bubblewrap.wait();
+        }
+        if let Some(init) = &self.init
+            && !ended(init, DEATH_MAX)
+        {
+            let path = self.folder.path().to_owned();
+            return Err((path, io::Error::other("its processes do not end")));
+        }
+        if let Some(cgroup) = &self.cgroup {
+            remove_groups(cgroup)?;
+        }
+        self.folder.remove().map_err(|e| (e.path, e.source))
+    }
+}
+
+/// Kills what is left in the groups and removes them, waiting until the kernel lets go.
+pub(crate) fn remove_groups(cgroup: &Cgroup) -> Result<(), Left> {
+    let until = Instant::now() + GROUP_MAX;
+    loop {
+        cgroup.kill();
+        match cgroup.remove() {
+            Ok(()) => return Ok(()),
+            Err((_, e)) if e.raw_os_error() == Some(libc::EBUSY) && Instant::now() < until => {
+                // The kernel tells nobody when a group has become empty in version 1.
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Err(left) => return Err(left),
+        }
+    }
+}
+
+/// Waits until a process and, if it is PID 1 of a namespace, all others in it have ended.
+pub(crate) fn ended(process: &OwnedFd, max: Duration) -> bool {
+    let until = Instant::now() + max;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let Ok(timeout) = Timespec::try_from(left) else { return false };
+        let mut polled = [PollFd::from_borrowed_fd(process.as_fd(), PollFlags::IN)];
+        match rustix::event::poll(&mut polled, Some(&timeout)) {
+            Ok(ready) => return ready > 0,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return false,
+        }
+    }
+}
