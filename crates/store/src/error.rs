@@ -25,7 +25,7 @@ pub enum Error {
     },
     /// The store was written by a newer hob.
     #[error(
-        "the store has schema version {found}, this hob knows up to {known}; use the newer hob, or restore a backup"
+        "the store holds version {found}, this hob knows up to {known}; use the newer hob, or restore a backup"
     )]
     TooNew {
         /// What the store says.

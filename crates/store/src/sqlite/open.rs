@@ -79,7 +79,16 @@ fn io(place: &Path, e: &std::io::Error) -> Error {
 
 fn make_folder(dir: &Path) -> Result<(), Error> {
     use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| io(dir, &e))
+    let made: Vec<&Path> = dir.ancestors().take_while(|folder| !folder.exists()).collect();
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|e| io(dir, &e))?;
+    // A folder is only there after a power loss where the one above it was flushed.
+    for above in made.into_iter().filter_map(Path::parent) {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        std::fs::File::open(above)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|e| io(above, &e))?;
+    }
+    Ok(())
 }
 
 fn lock(path: &Path) -> Result<std::fs::File, Error> {

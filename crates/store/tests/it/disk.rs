@@ -123,6 +123,19 @@ fn a_full_disk_loses_nothing_and_the_store_goes_on_when_space_is_back() {
     drop((full, disk));
 }
 
+#[test]
+fn the_log_does_not_grow_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = super::open(dir.path());
+    super::block_on(async {
+        for _ in 0..60 {
+            put(&store, &payload(500_000)).await.unwrap();
+        }
+    });
+    let bytes = std::fs::metadata(dir.path().join("store.sqlite-wal")).unwrap().len();
+    assert!(bytes < 16_000_000, "after 30 MB the log has {bytes} bytes");
+}
+
 /// Child: from one moment on the kernel answers every flush with EIO.
 pub(crate) fn lose_a_flush(dir: &Path) {
     let store = super::open(dir);
