@@ -1,2 +1,34 @@
-//! The binary.
-fn main() {}
+//! The binary: the only `main`, the only mouth. Reads settings, wires everything, says what came of it.
+
+mod command;
+mod exit;
+mod mouth;
+mod settings;
+mod terminal;
+mod usage;
+mod wire_up;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let arguments = match usage::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return mouth::usage(&error),
+    };
+    let settings = match settings::Settings::read(&arguments.global) {
+        Ok(settings) => settings,
+        Err(failure) => return mouth::failure(&failure),
+    };
+    mouth::start_log(&settings);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return mouth::failure(&exit::Failure::bug("starting the runtime", &error)),
+    };
+    let outcome = runtime.block_on(Box::pin(command::run(settings, arguments.command)));
+    match outcome {
+        Ok(code) => code.into(),
+        Err(failure) => mouth::failure(&failure),
+    }
+}

@@ -8,6 +8,9 @@ use domain::exec::{Exec, ExecResult};
 use domain::machine::{Backend, EgressRecord};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+/// Where the transfer folder is, as commands in a machine see it.
+pub const TRANSFER_FOLDER: &str = guest::layout::TRANSFER;
+
 /// What a machine is made of.
 #[derive(Debug, Clone)]
 pub struct MachineSpec {

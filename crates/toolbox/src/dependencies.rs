@@ -15,3 +15,8 @@ pub use ecosystem::{
     RefusalKind, Runtimes,
 };
 pub use graph::{Graph, Package, PackageId, Requirement, Source};
+
+/// Every ecosystem.
+pub fn all() -> Vec<Box<dyn Ecosystem>> {
+    vec![Box::new(cargo::Cargo), Box::new(npm::Npm)]
+}

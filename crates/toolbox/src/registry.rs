@@ -101,3 +101,11 @@ pub enum RegistryError {
         reason: String,
     },
 }
+
+/// The registry of an ecosystem at an endpoint.
+pub fn of(client: Client, endpoint: Endpoint) -> Box<dyn Registry> {
+    match endpoint.ecosystem {
+        Ecosystem::Cargo => Box::new(cargo::CargoIndex::new(client, endpoint)),
+        Ecosystem::Npm | Ecosystem::Python => Box::new(npm::NpmRegistry::new(client, endpoint)),
+    }
+}

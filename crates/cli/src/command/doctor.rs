@@ -1,0 +1,93 @@
+//! `hob doctor`: what this machine can do, what is missing and how to get it.
+
+use serde_json::json;
+
+use crate::exit::{Exit, Failure};
+use crate::mouth;
+use crate::settings::Settings;
+use crate::usage::Output;
+use crate::wire_up::workshop;
+
+/// One thing that was looked at.
+#[derive(Debug, serde::Serialize)]
+struct Line {
+    name: String,
+    ok: bool,
+    detail: String,
+    hint: Option<String>,
+}
+
+/// Looks at everything and says it.
+pub(crate) async fn doctor(settings: &Settings, output: Output) -> Result<Exit, Failure> {
+    settings.make_data()?;
+    let mut lines = vec![git(settings).await];
+    for capability in workshop::probe(settings).await {
+        lines.push(Line {
+            name: capability.name.to_string(),
+            ok: capability.ok,
+            detail: capability.detail,
+            hint: capability.hint,
+        });
+    }
+    lines.extend(registries(settings).await);
+    let backends = [("firecracker", false), ("qemu", false)].map(|(name, _)| Line {
+        name: name.to_owned(),
+        ok: false,
+        detail: "this version of hob has no microVM backend".to_owned(),
+        hint: None,
+    });
+    let usable = lines.iter().all(|line| line.ok);
+    if output.json {
+        let all: Vec<&Line> = lines.iter().chain(&backends).collect();
+        mouth::json(&json!({ "usable": usable, "found": all }))?;
+    } else {
+        for line in lines.iter().chain(&backends) {
+            let mark = if line.ok { "ok     " } else { "missing" };
+            mouth::data(&format!("{mark} {:<28} {}", line.name, line.detail));
+            if let Some(hint) = line.hint.as_ref().filter(|_| !line.ok) {
+                mouth::data(&format!("        hint: {hint}"));
+            }
+        }
+    }
+    Ok(if usable { Exit::Done } else { Exit::Fixable })
+}
+
+async fn git(settings: &Settings) -> Line {
+    let wanted =
+        forge::git::Settings { path: settings.path.clone(), ..forge::git::Settings::default() };
+    match forge::Git::new(wanted).await {
+        Ok(git) => {
+            let (major, minor) = git.version();
+            let detail = format!("{major}.{minor}");
+            Line { name: "git".to_owned(), ok: true, detail, hint: None }
+        }
+        Err(error) => Line {
+            name: "git".to_owned(),
+            ok: false,
+            detail: engine::chain(&error),
+            hint: Some("apt-get install git".to_owned()),
+        },
+    }
+}
+
+async fn registries(settings: &Settings) -> Vec<Line> {
+    let presets = workshop::presets(settings).await;
+    let mut lines = Vec::new();
+    for preset in &presets.found {
+        lines.push(Line {
+            name: format!("registry of {}", preset.ecosystem),
+            ok: true,
+            detail: preset.index.base.clone(),
+            hint: None,
+        });
+    }
+    for (ecosystem, why) in &presets.missing {
+        lines.push(Line {
+            name: format!("registry of {ecosystem}"),
+            ok: false,
+            detail: why.clone(),
+            hint: Some(format!("install {ecosystem}'s tools, or leave that ecosystem out")),
+        });
+    }
+    lines
+}

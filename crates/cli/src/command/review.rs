@@ -1,0 +1,98 @@
+//! `hob review`: look at proposals; approve, reject, merge them.
+
+use domain::Actor;
+use engine::request::review::Review as Shown;
+
+use crate::exit::{Exit, Failure};
+use crate::mouth;
+use crate::settings::Settings;
+use crate::usage::{Output, Review};
+use crate::wire_up;
+
+/// Does what was asked.
+pub(crate) async fn review(settings: &Settings, asked: Review) -> Result<Exit, Failure> {
+    let house = wire_up::house(settings).await?;
+    let actor = Actor::local(&settings.user);
+    match asked {
+        Review::List { all, output } => {
+            let reviews = house.list_reviews(all).await?;
+            if output.json {
+                mouth::json(&reviews)?;
+            } else {
+                for review in reviews {
+                    mouth::data(&line(&review));
+                }
+            }
+        }
+        Review::Show { proposal, output } => {
+            let review = house.show_review(proposal).await?;
+            if output.json {
+                mouth::json(&review)?;
+            } else {
+                mouth::data(&format!("{}\n{}", line(&review), details(&review)));
+            }
+        }
+        Review::Diff { proposal } => {
+            mouth::data(house.diff_review(proposal).await?.trim_end());
+        }
+        Review::Approve { proposal, digest, output } => {
+            let review = house.approve(&actor, proposal, digest).await?;
+            told(&review, output)?;
+        }
+        Review::Reject { proposal, why, output } => {
+            let review = house.reject(&actor, proposal, &why).await?;
+            told(&review, output)?;
+        }
+        Review::Merge { proposal, merge_commit, output } => {
+            let merged = house.merge(&actor, proposal, merge_commit).await?;
+            if output.json {
+                mouth::json(&merged)?;
+            } else {
+                mouth::data(&format!("{} is at {}", merged.target, merged.commit));
+                for behind in merged.behind {
+                    mouth::say(&format!(
+                        "hint: `{}` shows the old state; bring it along with: {}",
+                        behind.work_tree, behind.command
+                    ));
+                }
+            }
+        }
+    }
+    house.seal().await?;
+    Ok(Exit::Done)
+}
+
+fn told(review: &Shown, output: Output) -> Result<(), Failure> {
+    if output.json {
+        return mouth::json(review);
+    }
+    mouth::data(&line(review));
+    Ok(())
+}
+
+fn line(review: &Shown) -> String {
+    format!(
+        "{}  {:<10} {}/{} approvals  {}  {}",
+        review.id,
+        review.state,
+        review.approvals.len(),
+        review.approvals_needed,
+        review.repository,
+        review.title
+    )
+}
+
+fn details(review: &Shown) -> String {
+    let target = review.target.as_deref().unwrap_or("no branch");
+    format!(
+        "branch {} onto {target}\nbase {}\nhead {}\ndigest {}\nrun {} of {}\napproved by: {}\n\n{}",
+        review.branch,
+        review.base,
+        review.head,
+        review.digest,
+        review.run,
+        review.agent,
+        if review.approvals.is_empty() { "nobody".to_owned() } else { review.approvals.join(", ") },
+        review.body.trim_end()
+    )
+}

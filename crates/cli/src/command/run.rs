@@ -1,0 +1,196 @@
+//! `hob run`: one run, in the foreground.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use domain::report::{Outcome, RunReport};
+use domain::{Actor, RunId};
+use engine::House;
+use engine::request::start_run::StartRun;
+
+use crate::exit::{Exit, Failure};
+use crate::mouth;
+use crate::settings::Settings;
+use crate::usage::Run;
+use crate::wire_up::{self, definitions};
+
+/// Runs an agent on a repository and says what came of it.
+pub(crate) async fn run(settings: &Settings, asked: Run) -> Result<Exit, Failure> {
+    let place = place(settings, &asked.repo);
+    let definition = definitions::find(settings, &asked.agent, &place).await?;
+    let advisories = match &asked.advisories {
+        Some(path) => Some(existing(settings, path)?),
+        None => None,
+    };
+    let house = wire_up::house_with_workshop(settings, asked.sandbox).await?;
+    let actor = Actor::local(&settings.user);
+    let request = StartRun {
+        definition,
+        settings: asked.set,
+        source: place,
+        branch: asked.branch,
+        advisories,
+    };
+    let run = house.start_run(&actor, request).await?;
+    follow(&house, &actor, run, asked.output.json).await
+}
+
+/// Drives a run to its rest while listening to signals, and says what came of it.
+pub(crate) async fn follow(
+    house: &Arc<House>,
+    actor: &Actor,
+    run: RunId,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let reconciling = house.reconcile_always();
+    let rest = drive(house, actor, run).await;
+    drop(reconciling);
+    let rest = rest?;
+    house.reconcile().await?;
+    let Some(report) = house.report(run).await? else {
+        debug_assert_eq!(rest, engine::Rest::Left);
+        mouth::say(&format!("interrupted: {run} goes on with `hob runs resume {run}`"));
+        return Ok(Exit::NoResult);
+    };
+    if json {
+        mouth::json(&report)?;
+    } else {
+        mouth::data(&text(&report));
+    }
+    Ok(exit(report.outcome))
+}
+
+async fn drive(
+    house: &Arc<House>,
+    actor: &Actor,
+    run: RunId,
+) -> Result<engine::Rest, engine::Error> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let io = |error: std::io::Error| engine::Error::Fixable {
+        problem: format!("signals cannot be listened to: {error}"),
+        hint: None,
+    };
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(io)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(io)?;
+    let mut driving = std::pin::pin!(house.drive(run));
+    let mut asked = false;
+    loop {
+        tokio::select! {
+            rest = &mut driving => return rest,
+            _ = interrupt.recv() => {
+                if asked {
+                    mouth::say("leaving at once; the run goes on later");
+                    house.leave();
+                } else {
+                    asked = true;
+                    mouth::say("stopping the run; once more to leave at once and go on later");
+                    // A run that is over meanwhile refuses; its report says how it ended.
+                    drop(house.cancel_run(actor, run).await);
+                }
+            }
+            _ = terminate.recv() => house.leave(),
+        }
+    }
+}
+
+/// The repository as an absolute path, or the URL as it is.
+fn place(settings: &Settings, repo: &str) -> String {
+    let path = settings.cwd.join(repo);
+    if !path.exists() && (repo.contains("://") || repo.contains('@')) {
+        return repo.to_owned();
+    }
+    std::fs::canonicalize(&path).unwrap_or(path).display().to_string()
+}
+
+fn existing(settings: &Settings, path: &Path) -> Result<String, Failure> {
+    let path = settings.cwd.join(path);
+    std::fs::canonicalize(&path).map(|path| path.display().to_string()).map_err(|error| {
+        Failure::fixable(
+            format!("the advisories `{}` cannot be read: {error}", path.display()),
+            "name a folder, a zip or a file of OSV, RustSec or PyPA advisories",
+        )
+    })
+}
+
+const fn exit(outcome: Outcome) -> Exit {
+    match outcome {
+        Outcome::Proposed | Outcome::NoChange | Outcome::Reported => Exit::Done,
+        Outcome::Escalated | Outcome::Cancelled => Exit::NoResult,
+        Outcome::Denied => Exit::Refused,
+    }
+}
+
+/// The report for a person: what came of it first, then what to do with it.
+pub(crate) fn text(report: &RunReport) -> String {
+    let mut lines = vec![format!("{}: {}", name(report.outcome), report.reason)];
+    if !report.complete {
+        lines.push("incomplete: something could not be read or checked, see `left`".to_owned());
+    }
+    for update in &report.updates {
+        let advisories = if update.advisories.is_empty() {
+            String::new()
+        } else {
+            format!("  closes {}", update.advisories.join(", "))
+        };
+        lines.push(format!(
+            "  {} {} {} -> {}{advisories}",
+            update.ecosystem, update.package, update.from, update.to
+        ));
+    }
+    for left in &report.left {
+        let why = serde_json::to_value(left.why).ok();
+        let why = why.as_ref().and_then(|w| w.as_str()).unwrap_or_default().to_owned();
+        let advisory = left.advisory.as_deref().map(|a| format!(" ({a})")).unwrap_or_default();
+        lines.push(format!("  left: {} {}{advisory}: {why}", left.package, left.version));
+        if let Some(first) = left.detail.lines().find(|line| !line.trim().is_empty()) {
+            lines.push(format!("        {}", first.chars().take(160).collect::<String>()));
+        }
+    }
+    lines.extend(report.checks.iter().map(check));
+    if let Some(verdict) = &report.verdict {
+        for finding in &verdict.findings {
+            let path = finding.path.as_ref().map(|p| format!(" {p}")).unwrap_or_default();
+            lines.push(format!("  finding: {}{path}: {}", finding.rule, finding.reason));
+        }
+    }
+    if let Some(proposal) = &report.proposal {
+        lines.push(format!("  branch {}", proposal.branch));
+        lines.push(format!("  look at it:  hob review diff {}", proposal.id));
+        lines.push(format!("  approve it:  hob review approve {}", proposal.id));
+        lines.push(format!("  merge it:    hob review merge {}", proposal.id));
+    }
+    lines.push(format!("  run {} ({:.1} s)", report.run, report.seconds.total));
+    lines.join("\n")
+}
+
+fn check(check: &domain::report::CheckReport) -> String {
+    let side = |side: &Option<domain::report::CheckSide>| match side {
+        Some(side) => match side.exit {
+            Some(0) if side.passed == 0 => "green".to_owned(),
+            Some(exit) => {
+                format!("{} passed, {} failed, exit {exit}", side.passed, side.failed.len())
+            }
+            None => "could not be run".to_owned(),
+        },
+        None => "was not run".to_owned(),
+    };
+    let verdict =
+        if check.newly_failing.is_empty() { "nothing newly fails" } else { "newly failing" };
+    format!(
+        "  check: {}: before {}; after {}; {verdict}",
+        check.command,
+        side(&check.base),
+        side(&check.after)
+    )
+}
+
+const fn name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Proposed => "proposed",
+        Outcome::NoChange => "nothing to do",
+        Outcome::Reported => "reported",
+        Outcome::Escalated => "escalated",
+        Outcome::Denied => "denied",
+        Outcome::Cancelled => "cancelled",
+    }
+}

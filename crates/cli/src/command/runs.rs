@@ -1,0 +1,84 @@
+//! `hob runs`: look at runs, cancel them, let them go on.
+
+use domain::Actor;
+
+use crate::command::run;
+use crate::exit::{Exit, Failure};
+use crate::mouth;
+use crate::settings::Settings;
+use crate::usage::Runs;
+use crate::wire_up;
+
+/// Does what was asked.
+pub(crate) async fn runs(settings: &Settings, asked: Runs) -> Result<Exit, Failure> {
+    let actor = Actor::local(&settings.user);
+    match asked {
+        Runs::List { unfinished, limit, output } => {
+            let house = wire_up::house(settings).await?;
+            let lines = house.list_runs(unfinished, limit).await?;
+            if output.json {
+                mouth::json(&lines)?;
+            } else {
+                for line in lines {
+                    mouth::data(&format!(
+                        "{}  {:<9} {:<28} {:<20} {}",
+                        line.run, line.state, line.detail, line.agent, line.repository
+                    ));
+                }
+            }
+        }
+        Runs::Show { run, output } => {
+            let house = wire_up::house(settings).await?;
+            match house.report(run).await? {
+                Some(report) if output.json => mouth::json(&report)?,
+                Some(report) => mouth::data(&run::text(&report)),
+                None => {
+                    let line = house.show_run(run).await?;
+                    if output.json {
+                        mouth::json(&line)?;
+                    } else {
+                        mouth::data(&format!("{}: {} {}", line.run, line.state, line.detail));
+                    }
+                }
+            }
+        }
+        Runs::Logs { run, output } => {
+            let house = wire_up::house(settings).await?;
+            let lines = house.journal(run).await?;
+            if output.json {
+                mouth::json(&lines)?;
+            } else {
+                for line in lines {
+                    mouth::data(&format!(
+                        "{:>3} {} {} -> {}: {}",
+                        line.seq, line.at, line.before, line.after, line.command
+                    ));
+                }
+            }
+        }
+        Runs::Cancel { run } => {
+            let house = wire_up::house(settings).await?;
+            house.cancel_run(&actor, run).await?;
+            mouth::say(&format!("{run} was asked to stop"));
+        }
+        Runs::Resume { run, sandbox, output } => {
+            let house = wire_up::house_with_workshop(settings, sandbox).await?;
+            let runs = match run {
+                Some(run) => vec![run],
+                None => house.unfinished_runs().await?,
+            };
+            if runs.is_empty() {
+                mouth::say("no run is unfinished");
+            }
+            let mut worst = Exit::Done;
+            for run in runs {
+                let exit = run::follow(&house, &actor, run, output.json).await?;
+                if exit != Exit::Done {
+                    worst = exit;
+                }
+            }
+            return Ok(worst);
+        }
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,74 @@
+//! Exit codes, as the contract has them, and failures that carry theirs.
+
+use std::process::ExitCode;
+
+/// How the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done.
+    Done,
+    /// The person can fix it.
+    Fixable,
+    /// Wrong usage.
+    Usage,
+    /// The run ended without a result.
+    NoResult,
+    /// Refused by governance.
+    Refused,
+    /// Our own bug.
+    Bug,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Fixable => 1,
+            Exit::Usage => 2,
+            Exit::NoResult => 3,
+            Exit::Refused => 4,
+            Exit::Bug => 70,
+        })
+    }
+}
+
+/// What went wrong, for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// How the process ends.
+    pub(crate) exit: Exit,
+    /// What is wrong, with its causes.
+    pub(crate) problem: String,
+    /// What to do.
+    pub(crate) hint: Option<String>,
+}
+
+impl Failure {
+    /// A problem that the person can fix.
+    pub(crate) fn fixable(problem: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { exit: Exit::Fixable, problem: problem.into(), hint: Some(hint.into()) }
+    }
+
+    /// Our own bug.
+    pub(crate) fn bug(what: &str, error: &dyn std::error::Error) -> Self {
+        Self {
+            exit: Exit::Bug,
+            problem: format!("{what}: {}", engine::chain(error)),
+            hint: Some("this is a bug of hob; report it with the command that shows it".into()),
+        }
+    }
+}
+
+impl From<engine::Error> for Failure {
+    fn from(error: engine::Error) -> Self {
+        let exit = match &error {
+            engine::Error::Fixable { .. } | engine::Error::Store(_) | engine::Error::Commit(_) => {
+                Exit::Fixable
+            }
+            engine::Error::Refused(_) => Exit::Refused,
+            engine::Error::Task(_) | engine::Error::Inconsistent(_) => Exit::Bug,
+        };
+        let hint = error.hint().map(str::to_owned);
+        Self { exit, problem: engine::chain(&error), hint }
+    }
+}

@@ -1,0 +1,88 @@
+//! Everything that comes from outside the command: read once, here.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::exit::Failure;
+use crate::usage::Global;
+
+/// What the process was given.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// The data folder.
+    pub(crate) data: PathBuf,
+    /// The person's home folder.
+    pub(crate) home: PathBuf,
+    /// Where programs are looked for.
+    pub(crate) path: OsString,
+    /// Where the process was started.
+    pub(crate) cwd: PathBuf,
+    /// The person's name on this host.
+    pub(crate) user: String,
+    /// No colours.
+    pub(crate) no_color: bool,
+    /// What to log.
+    pub(crate) log: Option<String>,
+    /// Where a test lets the process die.
+    pub(crate) failpoint: Option<String>,
+    /// The whole environment, for the package managers' own configuration.
+    pub(crate) environment: BTreeMap<String, String>,
+}
+
+impl Settings {
+    /// Reads the environment under the flags.
+    pub(crate) fn read(global: &Global) -> Result<Self, Failure> {
+        let environment: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let variable = |name: &str| environment.get(name).filter(|v| !v.is_empty()).cloned();
+        let cwd = std::env::current_dir().map_err(|error| {
+            Failure::fixable(
+                format!("the current folder cannot be read: {error}"),
+                "change into a folder that exists",
+            )
+        })?;
+        let home = variable("HOME").map_or_else(|| PathBuf::from("/nonexistent"), PathBuf::from);
+        let data = global
+            .data
+            .clone()
+            .or_else(|| variable("HOB_DATA").map(PathBuf::from))
+            .or_else(|| variable("XDG_DATA_HOME").map(|d| Path::new(&d).join("hob")))
+            .unwrap_or_else(|| home.join(".local/share/hob"));
+        let data = cwd.join(data);
+        let uid = rustix::process::getuid().as_raw();
+        let user = variable("USER").or_else(|| variable("LOGNAME"));
+        Ok(Self {
+            data,
+            home,
+            path: std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),
+            cwd,
+            user: user
+                .unwrap_or_else(|| if uid == 0 { "root".into() } else { format!("uid-{uid}") }),
+            no_color: variable("NO_COLOR").is_some(),
+            log: variable("HOB_LOG"),
+            failpoint: variable("HOB_FAILPOINT"),
+            environment,
+        })
+    }
+
+    /// Makes the data folder where it is missing, for this user alone.
+    pub(crate) fn make_data(&self) -> Result<(), Failure> {
+        use std::os::unix::fs::DirBuilderExt as _;
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.data).map_err(|error| {
+            Failure::fixable(
+                format!("the data folder `{}` cannot be made: {error}", self.data.display()),
+                "name another one with --data or HOB_DATA",
+            )
+        })
+    }
+
+    /// Whether only this user can reach the data folder.
+    pub(crate) fn alone(&self) -> bool {
+        std::fs::metadata(&self.data).is_ok_and(|data| {
+            data.uid() == rustix::process::getuid().as_raw() && data.mode() & 0o077 == 0
+        })
+    }
+}

@@ -1,0 +1,148 @@
+//! Live progress for a person who watches, plain lines elsewhere.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use engine::progress::{Listener, Progress};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::mouth;
+
+/// How many of the last output lines a watcher sees.
+const TAIL_LINES: usize = 3;
+
+/// Shows progress on a terminal: steps stay, the command under way and the tail of its output live.
+#[derive(Debug)]
+pub(crate) struct Live {
+    bar: ProgressBar,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    command: String,
+    tail: Vec<String>,
+}
+
+impl Live {
+    /// A live display.
+    pub(crate) fn new() -> Self {
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {elapsed:>4} {wide_msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(120));
+        Self { bar, seen: Mutex::default() }
+    }
+
+    fn stay(&self, line: &str) {
+        self.bar.suspend(|| mouth::say(line));
+    }
+
+    fn refresh(&self, seen: &Seen) {
+        let mut text = seen.command.clone();
+        for line in &seen.tail {
+            text.push_str("\n        ");
+            text.push_str(line);
+        }
+        self.bar.set_message(text);
+    }
+}
+
+impl Listener for Live {
+    fn hear(&self, progress: &Progress) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        match progress {
+            Progress::Command { command, .. } => {
+                seen.command.clone_from(command);
+                seen.tail.clear();
+                self.refresh(&seen);
+            }
+            Progress::Output { line } => {
+                if seen.tail.len() == TAIL_LINES {
+                    seen.tail.remove(0);
+                }
+                seen.tail.push(line.clone());
+                self.refresh(&seen);
+            }
+            Progress::CommandDone { exit, millis } => {
+                let line = done_line(&seen.command, *exit, *millis);
+                seen.tail.clear();
+                self.stay(&line);
+            }
+            Progress::Step { step, .. } => {
+                seen.command = format!("{step} ...");
+                seen.tail.clear();
+                self.refresh(&seen);
+                if let Some(line) = plain(progress) {
+                    self.stay(&line);
+                }
+            }
+            Progress::Run { .. }
+            | Progress::Machine { .. }
+            | Progress::Note { .. }
+            | Progress::Warning { .. } => {
+                if let Some(line) = plain(progress) {
+                    self.stay(&line);
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Says steps, machines and commands as plain lines; output of commands is left to the ledger.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    command: Mutex<String>,
+}
+
+impl Listener for Lines {
+    fn hear(&self, progress: &Progress) {
+        let mut command = self.command.lock().unwrap_or_else(PoisonError::into_inner);
+        match progress {
+            Progress::Command { command: begun, .. } => command.clone_from(begun),
+            Progress::CommandDone { exit, millis } => {
+                mouth::say(&done_line(&command, *exit, *millis));
+            }
+            Progress::Output { .. } => {}
+            Progress::Run { .. }
+            | Progress::Step { .. }
+            | Progress::Machine { .. }
+            | Progress::Note { .. }
+            | Progress::Warning { .. } => {
+                if let Some(line) = plain(progress) {
+                    mouth::say(&line);
+                }
+            }
+        }
+    }
+}
+
+fn done_line(command: &str, exit: i32, millis: u64) -> String {
+    let seconds = Duration::from_millis(millis).as_secs_f64();
+    let short: String = command.chars().take(100).collect();
+    let status = if exit == 0 { String::new() } else { format!(", exit {exit}") };
+    format!("    {short} ({seconds:.1} s{status})")
+}
+
+fn plain(progress: &Progress) -> Option<String> {
+    match progress {
+        Progress::Run { run, resumed: false } => Some(format!("run {run}")),
+        Progress::Run { run, resumed: true } => Some(format!("goes on with unfinished run {run}")),
+        Progress::Step { step, attempt: 1 } => Some(format!("  {step}")),
+        Progress::Step { step, attempt } => Some(format!("  {step} (attempt {attempt})")),
+        Progress::Machine { machine, backend } => {
+            Some(format!("    machine {machine} ({backend})"))
+        }
+        Progress::Note { line } => Some(format!("    {line}")),
+        Progress::Warning { line } => Some(format!("warning: {line}")),
+        Progress::Command { .. } | Progress::Output { .. } | Progress::CommandDone { .. } => None,
+    }
+}

@@ -1,0 +1,247 @@
+//! The command line as its user writes it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use domain::{Digest, ProposalId, RunId};
+
+/// Background coding agents that end in a verified, scoped, audited proposal, or in an honest escalation.
+#[derive(Debug, Parser)]
+#[command(name = "hob", version, max_term_width = 100, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The data folder (else HOB_DATA, else ~/.local/share/hob)
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+/// What hob can be asked.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run an agent on a repository, in the foreground
+    Run(Run),
+    /// Look at runs, cancel them, let them go on
+    #[command(subcommand)]
+    Runs(Runs),
+    /// Look at proposals; approve, reject, merge them
+    #[command(subcommand)]
+    Review(Review),
+    /// The audit log: verify, show, export, prove
+    #[command(subcommand)]
+    Ledger(Ledger),
+    /// Definitions of agents
+    #[command(subcommand)]
+    Agents(Agents),
+    /// Say what this machine can do, what is missing and how to get it
+    Doctor(Output),
+}
+
+/// How a command says what it found.
+#[derive(Debug, Args, Clone, Copy)]
+pub(crate) struct Output {
+    /// As JSON on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// One run.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The agent: a built-in name, a name in .hob/agents of the repository, or a definition's file
+    pub(crate) agent: String,
+    /// The repository: a path or a URL
+    #[arg(long, value_name = "PATH-or-URL", default_value = ".")]
+    pub(crate) repo: String,
+    /// The branch to work on (else the one that HEAD is on)
+    #[arg(long)]
+    pub(crate) branch: Option<String>,
+    /// Change a setting of the definition for this run
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// What makes machines
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(crate) sandbox: SandboxChoice,
+    /// A folder, zip or file of advisories: OSV, RustSec or PyPA
+    #[arg(long, value_name = "DIR")]
+    pub(crate) advisories: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// What makes machines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SandboxChoice {
+    /// The strongest that boots here
+    Auto,
+    /// A microVM by Firecracker
+    Firecracker,
+    /// A microVM by QEMU
+    Qemu,
+    /// Linux namespaces
+    Namespaces,
+}
+
+/// What can be asked about runs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Runs {
+    /// List runs, newest first
+    List {
+        /// Only those that are not over
+        #[arg(long)]
+        unfinished: bool,
+        /// At most so many
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show one run as `hob run` reported it
+    Show {
+        run: RunId,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show what was said to a run and what followed
+    Logs {
+        run: RunId,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Ask a run to stop
+    Cancel { run: RunId },
+    /// Let unfinished runs go on, after a crash or an interruption (all of them where none is named)
+    Resume {
+        run: Option<RunId>,
+        /// What makes machines
+        #[arg(long, value_enum, default_value = "auto")]
+        sandbox: SandboxChoice,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+/// What can be asked about proposals.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Review {
+    /// List open proposals
+    List {
+        /// Those that were answered too
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show a proposal's text and standing
+    Show {
+        proposal: ProposalId,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show a proposal's change
+    Diff { proposal: ProposalId },
+    /// Approve exactly the bytes that were proposed
+    Approve {
+        proposal: ProposalId,
+        /// The digest that was looked at; refused where the proposal has another
+        #[arg(long)]
+        digest: Option<Digest>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Refuse a proposal
+    Reject {
+        proposal: ProposalId,
+        /// Why, for the agent's next time
+        #[arg(long, default_value = "no reason was given")]
+        why: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Move the target branch to an approved proposal
+    Merge {
+        proposal: ProposalId,
+        /// Allow a merge commit where the target moved and the change still applies
+        #[arg(long)]
+        merge_commit: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+/// What can be asked of the audit log.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ledger {
+    /// Verify the whole log, or an export of it, offline
+    Verify {
+        /// An export instead of this host's log
+        #[arg(long, value_name = "FILE")]
+        export: Option<PathBuf>,
+        /// The verifier key that the export must be signed with
+        #[arg(long, value_name = "KEY", requires = "export")]
+        key: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show entries
+    Show {
+        /// Only those of one run
+        run: Option<RunId>,
+        /// The first entry
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// At most so many
+        #[arg(long, default_value_t = 1000)]
+        limit: usize,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Write the whole log to a file that verifies anywhere
+    Export {
+        /// The file (`-` for standard output)
+        file: PathBuf,
+    },
+    /// Write a proof that one run's entries are in the log
+    Prove {
+        run: RunId,
+        /// The file (`-` for standard output)
+        #[arg(long, default_value = "-")]
+        file: PathBuf,
+    },
+}
+
+/// What can be asked about definitions.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Agents {
+    /// List the built-in agents and those of a repository
+    List {
+        /// The repository
+        #[arg(long, value_name = "PATH", default_value = ".")]
+        repo: PathBuf,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Print a definition, to read or to start from
+    Show {
+        /// A built-in name or a file
+        agent: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Read a definition strictly and say what is wrong
+    Check {
+        /// A built-in name or a file
+        agent: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Print the JSON Schema of definitions, for editors
+    Schema,
+}

@@ -1,0 +1,106 @@
+//! Puts the house together from its parts.
+
+pub(crate) mod definitions;
+pub(crate) mod workshop;
+
+use std::sync::Arc;
+
+use domain::Clock;
+use domain::clock::SystemClock;
+use engine::failpoint::Failpoint;
+use engine::progress::Listener;
+use engine::{House, Parts};
+use store::port::Store;
+
+use crate::exit::Failure;
+use crate::settings::Settings;
+use crate::terminal::{Lines, Live};
+use crate::usage::SandboxChoice;
+use crate::{mouth, terminal};
+
+/// The house without a workshop: for questions and answers.
+pub(crate) async fn house(settings: &Settings) -> Result<Arc<House>, Failure> {
+    open(settings, None).await
+}
+
+/// The house with all that is needed to work on runs.
+pub(crate) async fn house_with_workshop(
+    settings: &Settings,
+    choice: SandboxChoice,
+) -> Result<Arc<House>, Failure> {
+    settings.make_data()?;
+    let workshop = workshop::open(settings, choice).await?;
+    open(settings, Some(workshop)).await
+}
+
+async fn open(
+    settings: &Settings,
+    workshop: Option<engine::Workshop>,
+) -> Result<Arc<House>, Failure> {
+    settings.make_data()?;
+    let store: Arc<dyn Store> = Arc::new(open_store(settings).await?);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let git = forge::Git::new(forge::git::Settings {
+        path: settings.path.clone(),
+        network_env: network_env(settings),
+        ..forge::git::Settings::default()
+    })
+    .await
+    .map_err(|error| Failure::fixable(engine::chain(&error), "`hob doctor` says how to get it"))?;
+    let mut engine_settings = engine::Settings::new(settings.data.clone());
+    engine_settings.alone = settings.alone();
+    let failpoint = match &settings.failpoint {
+        Some(name) => Failpoint::at(name)
+            .map_err(|problem| Failure::fixable(problem, "HOB_FAILPOINT is for tests alone"))?,
+        None => Failpoint::default(),
+    };
+    let house = House::open(Parts {
+        settings: engine_settings,
+        clock,
+        store,
+        git,
+        workshop,
+        listener: listener(settings),
+        failpoint,
+    })
+    .await?;
+    Ok(Arc::new(house))
+}
+
+async fn open_store(settings: &Settings) -> Result<store::sqlite::Sqlite, Failure> {
+    let folder = settings.data.join("store");
+    store::sqlite::Sqlite::open(&folder).await.map_err(|error| {
+        Failure::fixable(
+            engine::chain(&error),
+            format!("look at the space and the permissions of `{}`", settings.data.display()),
+        )
+    })
+}
+
+fn listener(settings: &Settings) -> Arc<dyn Listener> {
+    if mouth::is_watched(settings) {
+        Arc::new(Live::new())
+    } else {
+        Arc::<terminal::Lines>::new(Lines::default())
+    }
+}
+
+/// What git needs to reach a network as its user does: proxies, certificates, the agent's socket.
+fn network_env(settings: &Settings) -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
+    const NAMES: [&str; 10] = [
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "NO_PROXY",
+        "https_proxy",
+        "http_proxy",
+        "no_proxy",
+        "GIT_SSL_CAINFO",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "SSH_AUTH_SOCK",
+    ];
+    NAMES
+        .iter()
+        .filter_map(|name| Some(((*name).into(), settings.environment.get(*name)?.into())))
+        .collect()
+}

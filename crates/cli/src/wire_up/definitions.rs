@@ -1,0 +1,87 @@
+//! Where definitions come from: built in, from a file, or from the repository's default branch.
+
+use std::path::Path;
+
+use crate::exit::Failure;
+use crate::settings::Settings;
+
+/// The built-in agents: name and text.
+pub(crate) const BUILT_IN: [(&str, &str); 2] = [
+    ("cve-remediation", include_str!("../../../../agents/cve-remediation.md")),
+    ("dependency-updates", include_str!("../../../../agents/dependency-updates.md")),
+];
+
+/// The largest file that is read as a definition, in bytes.
+const FILE_MAX_BYTES: u64 = 1024 * 1024;
+
+/// Finds a definition's text: a file where the word looks like a path, a definition of the repository, a
+/// built-in one.
+pub(crate) async fn find(
+    settings: &Settings,
+    word: &str,
+    repository: &str,
+) -> Result<String, Failure> {
+    if word.contains('/') || word.ends_with(".md") {
+        return file(&settings.cwd.join(word));
+    }
+    let own = Path::new(repository).join(".hob/agents").join(format!("{word}.md"));
+    if own.is_file() {
+        return committed(settings, repository, word).await;
+    }
+    built_in(word)
+}
+
+/// Finds a definition's text without a repository.
+pub(crate) fn find_here(settings: &Settings, word: &str) -> Result<String, Failure> {
+    if word.contains('/') || word.ends_with(".md") {
+        file(&settings.cwd.join(word))
+    } else {
+        built_in(word)
+    }
+}
+
+/// A definition of the repository counts as it is committed on the branch that HEAD is on, never as it
+/// lies in the work tree: what somebody is about to change does not decide how it is judged.
+async fn committed(settings: &Settings, repository: &str, word: &str) -> Result<String, Failure> {
+    let house = crate::wire_up::house(settings).await?;
+    house.committed_definition(repository, word).await?.ok_or_else(|| {
+        Failure::fixable(
+            format!("`.hob/agents/{word}.md` is in the work tree and not in a commit"),
+            "commit it first: definitions are read from commits only",
+        )
+    })
+}
+
+fn file(path: &Path) -> Result<String, Failure> {
+    let unreadable = |error: std::io::Error| {
+        Failure::fixable(
+            format!("the definition `{}` cannot be read: {error}", path.display()),
+            "`hob agents list` shows the definitions there are",
+        )
+    };
+    let size = std::fs::metadata(path).map_err(unreadable)?.len();
+    if size > FILE_MAX_BYTES {
+        return Err(Failure::fixable(
+            format!("`{}` has {size} bytes: that is no definition", path.display()),
+            "name a Markdown file with YAML front matter",
+        ));
+    }
+    std::fs::read_to_string(path).map_err(unreadable)
+}
+
+fn built_in(word: &str) -> Result<String, Failure> {
+    if let Some((_, text)) = BUILT_IN.iter().find(|(name, _)| *name == word) {
+        return Ok((*text).to_owned());
+    }
+    let near = BUILT_IN
+        .iter()
+        .map(|(name, _)| (strsim::damerau_levenshtein(word, name), *name))
+        .min()
+        .filter(|(distance, _)| *distance <= 5)
+        .map(|(_, name)| format!("; did you mean `{name}`?"))
+        .unwrap_or_default();
+    Err(Failure::fixable(
+        format!("there is no agent `{word}`{near}"),
+        "`hob agents list` shows those there are; a path names a definition's file",
+    ))
+}

@@ -1,0 +1,112 @@
+//! What works on runs: machines, presets, registries; and what `hob doctor` says of them.
+
+use std::sync::Arc;
+
+use domain::dependency::Ecosystem;
+use engine::Workshop;
+use sandbox::egress::Gateway;
+use sandbox::namespaces::{Capability, Namespaces};
+use sandbox::preset::{Preset, Surroundings};
+use toolbox::registry::client::Client;
+
+use crate::exit::Failure;
+use crate::settings::Settings;
+use crate::usage::SandboxChoice;
+
+/// How much of what never changes is kept for machines, in bytes.
+const EGRESS_CACHE_MAX_BYTES: u64 = 8 * 1024 * 1024 * 1024;
+
+/// How long a registry's answer counts without being asked for again.
+const REGISTRY_FRESH_MS: u64 = 5 * 60 * 1000;
+
+/// The presets of this host, and the ecosystems without one.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// What is there.
+    pub(crate) found: Vec<Preset>,
+    /// What is not, and why.
+    pub(crate) missing: Vec<(Ecosystem, String)>,
+}
+
+/// Opens a workshop with the machines that were chosen. There is never a silent downgrade.
+pub(crate) async fn open(settings: &Settings, choice: SandboxChoice) -> Result<Workshop, Failure> {
+    match choice {
+        SandboxChoice::Auto | SandboxChoice::Namespaces => {}
+        SandboxChoice::Firecracker | SandboxChoice::Qemu => {
+            return Err(Failure::fixable(
+                "this version of hob has no microVM backend",
+                "leave --sandbox out, or say --sandbox namespaces",
+            ));
+        }
+    }
+    let gateway = gateway(settings)?;
+    let sandbox = Namespaces::new(namespaces(settings), gateway).map_err(unusable)?;
+    let presets = presets(settings).await;
+    Ok(Workshop {
+        sandbox: Arc::new(sandbox),
+        presets: presets.found,
+        without_registry: presets.missing,
+        registries: registries(settings)?,
+    })
+}
+
+/// What can be said of machines on this host.
+pub(crate) async fn probe(settings: &Settings) -> Vec<Capability> {
+    sandbox::namespaces::probe(&namespaces(settings)).await
+}
+
+/// The registries of this host's package managers.
+pub(crate) async fn presets(settings: &Settings) -> Found {
+    let discovered = sandbox::preset::discover(&Surroundings {
+        home: settings.home.clone(),
+        path: settings.path.to_string_lossy().into_owned(),
+        env: settings.environment.clone(),
+        extra_roots_pem: Vec::new(),
+    })
+    .await;
+    let mut found = Vec::new();
+    let mut missing = Vec::new();
+    for (ecosystem, preset) in discovered.iter() {
+        match preset {
+            Ok(preset) => found.push(preset.clone()),
+            Err(error) => missing.push((ecosystem, format!("{error}; {}", error.fix()))),
+        }
+    }
+    Found { found, missing }
+}
+
+fn gateway(settings: &Settings) -> Result<Arc<Gateway>, Failure> {
+    let gateway = Gateway::new(sandbox::egress::Settings::new(
+        settings.data.join("cache/egress"),
+        EGRESS_CACHE_MAX_BYTES,
+    ));
+    gateway.map(Arc::new).map_err(unusable)
+}
+
+fn namespaces(settings: &Settings) -> sandbox::namespaces::Settings {
+    sandbox::namespaces::Settings::new(settings.data.clone(), settings.environment.clone())
+}
+
+fn registries(settings: &Settings) -> Result<Client, Failure> {
+    Client::new(toolbox::registry::Settings {
+        cache_dir: settings.data.join("cache/registry"),
+        fresh_ms: REGISTRY_FRESH_MS,
+        concurrency_max: 16,
+        timeout_ms: 60_000,
+        response_max_bytes: 256 * 1024 * 1024,
+    })
+    .map_err(|error| {
+        Failure::fixable(
+            engine::chain(&error),
+            format!("look at the space and the permissions of `{}`", settings.data.display()),
+        )
+    })
+}
+
+fn unusable(error: sandbox::port::SandboxError) -> Failure {
+    let hint = match &error {
+        sandbox::port::SandboxError::Unusable { hint, .. } => hint.clone(),
+        _ => "`hob doctor` says what is missing".to_owned(),
+    };
+    Failure::fixable(engine::chain(&error), hint)
+}

@@ -1,0 +1,78 @@
+//! Baselines as documents: a check's result on a commit, kept so that it is paid once.
+
+use std::collections::BTreeMap;
+
+use domain::check::{CheckResult, TestOutcome};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    exit: Option<i32>,
+    passed: Vec<String>,
+    failed: Vec<String>,
+    skipped: Vec<String>,
+    excerpt: String,
+    millis: u64,
+}
+
+/// The document of a result.
+pub(crate) fn document(result: &CheckResult) -> serde_json::Value {
+    let names = |wanted| {
+        result
+            .tests
+            .iter()
+            .filter(|(_, outcome)| **outcome == wanted)
+            .map(|(name, _)| name.clone())
+            .collect()
+    };
+    let document = Document {
+        exit: result.exit,
+        passed: names(TestOutcome::Passed),
+        failed: names(TestOutcome::Failed),
+        skipped: names(TestOutcome::Skipped),
+        excerpt: result.excerpt.clone(),
+        millis: result.millis,
+    };
+    serde_json::to_value(document).expect("a baseline is plain data with text keys")
+}
+
+/// The result of a document; nothing where it is none of ours, so that the check is run again.
+pub(crate) fn read(document: &serde_json::Value) -> Option<CheckResult> {
+    let document: Document = serde_json::from_value(document.clone()).ok()?;
+    let mut tests = BTreeMap::new();
+    for (names, outcome) in [
+        (document.passed, TestOutcome::Passed),
+        (document.failed, TestOutcome::Failed),
+        (document.skipped, TestOutcome::Skipped),
+    ] {
+        tests.extend(names.into_iter().map(|name| (name, outcome)));
+    }
+    Some(CheckResult {
+        exit: document.exit,
+        tests,
+        excerpt: document.excerpt,
+        millis: document.millis,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_baseline_reads_back() {
+        let result = CheckResult {
+            exit: Some(101),
+            tests: BTreeMap::from([
+                ("a".to_owned(), TestOutcome::Passed),
+                ("b".to_owned(), TestOutcome::Failed),
+                ("c".to_owned(), TestOutcome::Skipped),
+            ]),
+            excerpt: "assertion failed".to_owned(),
+            millis: 12,
+        };
+        assert_eq!(read(&document(&result)), Some(result));
+        assert_eq!(read(&serde_json::json!({ "exit": 0 })), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! The two ways anything is written: a command applied to a run with all that follows, and notes alone.
+
+use std::time::Duration;
+
+use domain::RunId;
+use runs::{Command, Refused, Run};
+use store::error::CommitError;
+use store::record::{JournalEntry, Machine, Proposal, RunRow};
+use store::transaction::{Transaction, Write};
+
+use crate::audit::{Note, Scribe};
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::house::House;
+use crate::outbox;
+use crate::progress::Progress;
+
+/// How often a full disk is looked at again.
+const FULL_DISK_LOOK: Duration = Duration::from_secs(1);
+
+/// How long a full disk is waited for before the person is told to come back.
+const FULL_DISK_WAIT: Duration = Duration::from_secs(600);
+
+/// What goes with a command.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Along {
+    /// The claim that this completes.
+    pub(crate) claim: Option<(u64, u64)>,
+    /// The run's facts from here on.
+    pub(crate) facts: Option<Facts>,
+    /// What the ledger is told.
+    pub(crate) notes: Vec<Note>,
+    /// Proposals that change with it.
+    pub(crate) proposals: Vec<Write<Proposal>>,
+    /// Machines that change with it.
+    pub(crate) machines: Vec<Machine>,
+}
+
+/// What became of a command.
+#[derive(Debug)]
+pub(crate) enum Applied {
+    /// The run took it.
+    Taken,
+    /// The run refused it; nothing changed but the claim, which is done.
+    Refused(Refused),
+}
+
+/// One step of the run machine.
+struct Step<'a> {
+    row: &'a RunRow,
+    next: &'a Run,
+    command: &'a Command,
+    actions: &'a [runs::Action],
+}
+
+impl House {
+    /// Applies a command and writes state, journal, outbox and ledger in one transaction.
+    pub(crate) async fn apply(
+        &self,
+        id: RunId,
+        command: &Command,
+        scribe: &Scribe,
+        along: Along,
+    ) -> Result<Applied, Error> {
+        loop {
+            let row = self.load(id).await?;
+            let run = crate::persist::from_record(&row.run);
+            let now = self.clock.now();
+            let (answer, tx) = match runs::apply(&run, command, now) {
+                Ok((next, actions)) => {
+                    let step = Step { row: &row, next: &next, command, actions: &actions };
+                    (Applied::Taken, self.taken(&step, scribe, &along))
+                }
+                Err(refused) => {
+                    let mut notes = along.notes.clone();
+                    notes.push(Note::new("run.command_refused", refused.to_string()));
+                    let mut tx = written(scribe, notes);
+                    tx.completed = along.claim.into_iter().collect();
+                    (Applied::Refused(refused), tx)
+                }
+            };
+            match self.commit(tx).await {
+                Ok(()) => return Ok(answer),
+                Err(Error::Commit(CommitError::StaleRevision { what: "run", .. })) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn taken(&self, step: &Step<'_>, scribe: &Scribe, along: &Along) -> Transaction {
+        let Step { row, next, command, actions } = *step;
+        let now = self.clock.now();
+        let mut record = row.clone();
+        record.run = crate::persist::to_record(next);
+        record.updated = now;
+        if let Some(facts) = &along.facts {
+            record.facts = facts.document();
+        }
+        let before = row.run.state.name().to_owned();
+        let after = next.state.name().to_owned();
+        let mut notes = along.notes.clone();
+        if let runs::State::Ended { ending } = next.state {
+            notes.push(Note::new("run.ended", ending.name()));
+        }
+        let mut tx = written(scribe, notes);
+        tx.runs = vec![Write::Update(record)];
+        tx.journal = vec![JournalEntry {
+            run: row.id,
+            at: now,
+            command: outbox::command(command),
+            before,
+            after,
+            actions: actions.iter().map(outbox::document).collect(),
+        }];
+        tx.completed = along.claim.into_iter().collect();
+        tx.outbox = actions.iter().map(|action| outbox::to_row(row.id, action, now)).collect();
+        tx.proposals = along.proposals.clone();
+        tx.machines = along.machines.clone();
+        tx
+    }
+
+    /// Writes notes at once, apart from any state.
+    pub(crate) async fn write_notes(&self, scribe: &Scribe, notes: Vec<Note>) -> Result<(), Error> {
+        if notes.is_empty() {
+            return Ok(());
+        }
+        self.commit(written(scribe, notes)).await
+    }
+
+    /// Writes notes at once, or says at once that it was not possible.
+    pub(crate) async fn write_notes_now(
+        &self,
+        scribe: &Scribe,
+        notes: Vec<Note>,
+    ) -> Result<(), Error> {
+        if !notes.is_empty() {
+            self.store.commit(written(scribe, notes)).await?;
+        }
+        Ok(())
+    }
+
+    /// Commits, and waits where the disk is full: nothing is lost, and it goes on when there is space.
+    pub(crate) async fn commit(&self, tx: Transaction) -> Result<(), Error> {
+        let mut waited = Duration::ZERO;
+        loop {
+            let error = match self.store.commit(tx.clone()).await {
+                Ok(_) => return Ok(()),
+                Err(error) => Error::from(error),
+            };
+            if !error.is_full_disk() || waited >= FULL_DISK_WAIT || self.stopping() {
+                return Err(error);
+            }
+            if waited.is_zero() {
+                let line = format!(
+                    "no space is left in {}; waiting for some, nothing is lost",
+                    self.settings.data.display()
+                );
+                self.listener.hear(&Progress::Warning { line });
+            }
+            tokio::time::sleep(FULL_DISK_LOOK).await;
+            waited += FULL_DISK_LOOK;
+        }
+    }
+
+    /// A run's row.
+    pub(crate) async fn load(&self, id: RunId) -> Result<RunRow, Error> {
+        self.store.run(id).await?.ok_or_else(|| {
+            Error::fixable(format!("there is no run {id}"), "`hob runs list` shows those there are")
+        })
+    }
+}
+
+/// A transaction that holds nothing but what the ledger is told.
+pub(crate) fn written(scribe: &Scribe, notes: Vec<Note>) -> Transaction {
+    let written = scribe.write(notes);
+    Transaction { ledger: written.ledger, payloads: written.payloads, ..Transaction::default() }
+}

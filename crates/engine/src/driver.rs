@@ -1,0 +1,298 @@
+//! Claims actions under a lease, performs them and feeds the results back as the next commands.
+//!
+//! A crash anywhere is the same loop again: what was claimed and not completed is claimed once more,
+//! and the run machine says what that means.
+
+use std::time::Duration;
+
+use domain::{Fence, MachineId, RunId};
+use runs::{Action, Command, Done, FailureClass, Step};
+use store::queue::{Claim, QueueFilter};
+use tokio_util::sync::CancellationToken;
+
+use crate::audit::Note;
+use crate::commit::{Along, Applied};
+use crate::error::Error;
+use crate::house::House;
+use crate::perform::{self, Stage, StepError};
+use crate::progress::Progress;
+
+/// How long a claim is held without a sign of life.
+pub(crate) const LEASE_MS: u64 = 30_000;
+
+/// How often a claim is renewed, notes are written and a request to stop is looked for.
+const HEARTBEAT: Duration = Duration::from_millis(1_000);
+
+/// How long to wait when somebody else is at work on the run.
+const FOLLOW: Duration = Duration::from_millis(250);
+
+/// A row that was claimed so often is poison: it takes its worker down each time.
+const CLAIMS_MAX: u64 = 5;
+
+/// Why driving came to rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// Nothing is left to do: the run is over, or waits for people.
+    Settled,
+    /// This process was told to leave; the run goes on later.
+    Left,
+}
+
+/// What became of a step that was performed under its heartbeat.
+enum Beat {
+    Result(Result<Done, StepError>),
+    /// The lease went to somebody else: nothing may be written any more.
+    LeaseLost,
+    /// The run was told to stop.
+    Stopped,
+    /// The process was told to leave.
+    Left,
+}
+
+impl House {
+    /// Drives one run until it rests.
+    pub async fn drive(&self, run: RunId) -> Result<Rest, Error> {
+        let leave = self.leaving();
+        loop {
+            if leave.is_cancelled() {
+                return Ok(Rest::Left);
+            }
+            let filter = || QueueFilter::Runs(vec![run]);
+            let now = self.clock.now();
+            match self.store.claim(self.worker.name(), now, LEASE_MS, filter()).await? {
+                Some(claim) => {
+                    self.failpoint.hit("action-claimed");
+                    self.perform(run, claim, &leave).await?;
+                }
+                None => match self.store.next_due(filter()).await? {
+                    None => {
+                        let row = self.load(run).await?;
+                        if row.run.state.name() == "queued" {
+                            self.begin(run).await?;
+                        } else {
+                            return Ok(Rest::Settled);
+                        }
+                    }
+                    Some(due) => {
+                        let wait = Duration::from_millis(due.millis_since(self.clock.now()));
+                        self.bury_the_dead().await?;
+                        tokio::select! {
+                            () = tokio::time::sleep(wait.min(FOLLOW).max(Duration::from_millis(5))) => {}
+                            () = leave.cancelled() => {}
+                        }
+                    }
+                },
+            }
+        }
+    }
+
+    /// Starts a queued run.
+    pub(crate) async fn begin(&self, run: RunId) -> Result<(), Error> {
+        let row = self.load(run).await?;
+        let scribe = self.scribe_of(&row)?;
+        self.apply(run, &Command::Start, &scribe, Along::default()).await?;
+        Ok(())
+    }
+
+    async fn perform(
+        &self,
+        run: RunId,
+        claim: Claim,
+        leave: &CancellationToken,
+    ) -> Result<(), Error> {
+        let action = crate::outbox::from_document(&claim.row.new.body).map_err(|error| {
+            Error::Inconsistent(format!("outbox row {}: {error}", claim.row.id))
+        })?;
+        let done = (claim.row.id, claim.token);
+        let scribe = self.scribe_of(&self.load(run).await?)?;
+        let along = Along { claim: Some(done), ..Along::default() };
+        match action {
+            Action::Perform { fence, attempt, step } => {
+                self.perform_step(run, &claim, (fence, attempt, step), leave).await
+            }
+            Action::Wake { fence, at: _ } => {
+                self.apply(run, &Command::Wake { fence }, &scribe, along).await?;
+                Ok(())
+            }
+            // The heartbeat of whoever performs the action looks for the request itself.
+            Action::Interrupt { fence: _ } => self.complete(&scribe, done, vec![]).await,
+            Action::Release { machine } => self.release(run, machine, &scribe, done).await,
+            Action::Withdraw { proposal } => {
+                perform::withdraw::withdraw(self, proposal, &scribe, done).await
+            }
+        }
+    }
+
+    async fn perform_step(
+        &self,
+        run: RunId,
+        claim: &Claim,
+        (fence, attempt, step): (Fence, u32, Step),
+        leave: &CancellationToken,
+    ) -> Result<(), Error> {
+        let done = (claim.row.id, claim.token);
+        let row = self.load(run).await?;
+        let scribe = self.scribe_of(&row)?;
+        if row.run.fence != fence.0
+            || matches!(row.run.state, store::record::RunState::Ended { .. })
+        {
+            return self.complete(&scribe, done, vec![]).await;
+        }
+        if let Some(lost) = lost_before(claim.row.claims, step) {
+            let command = self.failed(fence, lost);
+            let along = Along { claim: Some(done), ..Along::default() };
+            self.apply(run, &command, &scribe, along).await?;
+            return Ok(());
+        }
+        let mut stage = Stage::open(self, &row, attempt, side_effect_fence(fence, claim))?;
+        self.listener.hear(&Progress::Step { step: step.name(), attempt });
+        let started = self.clock.now();
+        let beat = self.under_heartbeat(claim, &mut stage, step, leave).await?;
+        stage.spend(step, self.clock.now().millis_since(started));
+        let command = match beat {
+            Beat::LeaseLost => {
+                self.drop_machines(step);
+                return Ok(());
+            }
+            Beat::Left => {
+                self.drop_machines(step);
+                self.write_notes(&scribe, stage.notes.take()).await?;
+                self.store.release(claim.row.id, claim.token, self.clock.now()).await?;
+                return Ok(());
+            }
+            Beat::Stopped => {
+                let reason = "stopped on request".to_owned();
+                self.failed(fence, StepError { class: FailureClass::Budget, reason })
+            }
+            Beat::Result(Ok(result)) => Command::Done { fence, done: result, spare: self.spare() },
+            Beat::Result(Err(error)) => self.failed(fence, error),
+        };
+        let (facts, mut along) = stage.close();
+        along.claim = Some(done);
+        along.facts = Some(facts);
+        match self.apply(run, &command, &scribe, along).await {
+            Ok(Applied::Taken | Applied::Refused(_)) => {
+                if matches!(step, Step::Judge) {
+                    self.failpoint.hit("verdict-committed");
+                }
+                Ok(())
+            }
+            // Somebody else has it now; what was done here is done again there, idempotently.
+            Err(Error::Commit(store::error::CommitError::StaleLease { .. })) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn under_heartbeat(
+        &self,
+        claim: &Claim,
+        stage: &mut Stage<'_>,
+        step: Step,
+        leave: &CancellationToken,
+    ) -> Result<Beat, Error> {
+        let (notes, scribe, run) = (stage.notes.clone(), stage.scribe.clone(), stage.run);
+        let may_be_cut = perform::may_be_cut(step);
+        let mut work = std::pin::pin!(perform::step(stage, step));
+        loop {
+            tokio::select! {
+                result = &mut work => return Ok(Beat::Result(result)),
+                () = leave.cancelled(), if may_be_cut => return Ok(Beat::Left),
+                () = tokio::time::sleep(HEARTBEAT) => {}
+            }
+            let held = [(claim.row.id, claim.token)];
+            let now = self.clock.now();
+            let lost = self.store.renew(self.worker.name(), &held, now, LEASE_MS).await;
+            if lost.is_ok_and(|rows| !rows.is_empty()) {
+                return Ok(Beat::LeaseLost);
+            }
+            let told = notes.take();
+            if let Err(error) = self.write_notes_now(&scribe, told.clone()).await {
+                tracing::warn!(%error, "notes wait for the next heartbeat");
+                notes.give_back(told);
+            }
+            let stopping = self
+                .store
+                .run(run)
+                .await
+                .ok()
+                .flatten()
+                .is_some_and(|row| row.run.state.name() == "stopping");
+            if stopping && may_be_cut {
+                return Ok(Beat::Stopped);
+            }
+        }
+    }
+
+    async fn release(
+        &self,
+        run: RunId,
+        machine: MachineId,
+        scribe: &crate::audit::Scribe,
+        done: (u64, u64),
+    ) -> Result<(), Error> {
+        if let Some(machine) = self.take_machine(machine)
+            && let Err(error) = machine.close().await
+        {
+            tracing::warn!(%error, "a machine was not taken away in order; the reclaimer will");
+        }
+        let note =
+            Note::new("machine.released", "its step is over").fact("machine", machine.to_string());
+        let mut tx = crate::commit::written(scribe, vec![note]);
+        tx.completed = vec![done];
+        if let Some(mut row) = self.store.machine(machine).await? {
+            row.state = store::record::MachineState::Released;
+            tx.machines = vec![row];
+        } else {
+            // It was never asked for: nothing is there to be released, and nothing to be told.
+            tx.ledger.clear();
+        }
+        let _ = run;
+        self.commit(tx).await
+    }
+
+    /// Completes a claim that asks for nothing more.
+    pub(crate) async fn complete(
+        &self,
+        scribe: &crate::audit::Scribe,
+        done: (u64, u64),
+        notes: Vec<Note>,
+    ) -> Result<(), Error> {
+        let mut tx = crate::commit::written(scribe, notes);
+        tx.completed = vec![done];
+        self.commit(tx).await
+    }
+
+    fn failed(&self, fence: Fence, error: StepError) -> Command {
+        let mut jitter = [0_u8; 2];
+        self.clock.fill_random(&mut jitter);
+        let jitter = u16::from_be_bytes(jitter);
+        Command::Failed { fence, class: error.class, reason: error.reason, jitter }
+    }
+
+    fn spare(&self) -> [MachineId; 2] {
+        [MachineId::fresh(&*self.clock), MachineId::fresh(&*self.clock)]
+    }
+
+    fn drop_machines(&self, step: Step) {
+        for machine in step.machines() {
+            drop(self.take_machine(machine));
+        }
+    }
+}
+
+/// What was in a machine is gone with whoever claimed the action before; what the host does alone is
+/// simply done again, unless it takes its worker down each time.
+fn lost_before(claims: u64, step: Step) -> Option<StepError> {
+    let in_machine = !step.machines().is_empty();
+    let poison = claims > CLAIMS_MAX;
+    (claims > 1 && (in_machine || poison)).then(|| StepError {
+        class: FailureClass::Infrastructure,
+        reason: format!("the step `{}` was lost with the process that performed it", step.name()),
+    })
+}
+
+/// Grows with every action of a run and with every claim of one action, so that a side effect of an
+/// older claim can be told from that of a newer one.
+fn side_effect_fence(fence: Fence, claim: &Claim) -> Fence {
+    Fence((fence.0 << 16) | claim.token.min(0xffff))
+}

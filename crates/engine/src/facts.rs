@@ -1,0 +1,171 @@
+//! What the engine knows of a run: one document, kept in the run's row and grown step by step.
+
+use domain::dependency::{Left, Update};
+use domain::finding::Verdict;
+use domain::machine::Backend;
+use domain::report::{CheckReport, ProposalReport};
+use domain::{Actor, CommitId, Digest, EventId, MachineId, TreeId};
+use serde::{Deserialize, Serialize};
+
+/// The document. Its shape is versioned by `v`; a newer one than we know is refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Facts {
+    /// The version of this shape.
+    pub(crate) v: u32,
+    /// What was asked for, so that the run can go on in another process.
+    pub(crate) request: Request,
+    /// The branch that a merge would move; nothing where HEAD is detached.
+    pub(crate) branch: Option<String>,
+    /// The commit that the work starts from.
+    pub(crate) base: Option<CommitId>,
+    /// Whether the repository's history ends early.
+    pub(crate) shallow: bool,
+    /// Remarks for people: a dirty work tree, skipped paths.
+    pub(crate) notes: Vec<String>,
+    /// What the brain came to.
+    pub(crate) outcome: Option<OutcomeFacts>,
+    /// The change as the host read it.
+    pub(crate) change: Option<ChangeFacts>,
+    /// The checks, before and after.
+    pub(crate) checks: Vec<CheckReport>,
+    /// What a person should know of the checks that were found, or that there are none.
+    pub(crate) check_notes: Vec<String>,
+    /// Whether something about the checks makes the result incomplete.
+    pub(crate) checks_incomplete: bool,
+    /// What governance says.
+    pub(crate) verdict: Option<Verdict>,
+    /// The proposal, own or found.
+    pub(crate) proposal: Option<ProposalReport>,
+    /// The machines.
+    pub(crate) machines: MachineFacts,
+    /// What the last attempt did and why it failed.
+    pub(crate) previous: Option<PreviousFacts>,
+    /// Where the time went, in milliseconds.
+    pub(crate) spent: SpentMillis,
+    /// The reason of the ending, in one sentence.
+    pub(crate) reason: String,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Request {
+    /// The event that caused it.
+    pub(crate) event: EventId,
+    /// Who asked.
+    pub(crate) actor: Actor,
+    /// The repository as its user names it.
+    pub(crate) source: String,
+    /// The branch, where one was named.
+    pub(crate) branch: Option<String>,
+    /// The definition's text.
+    pub(crate) definition: String,
+    /// Settings on top of it.
+    pub(crate) settings: Vec<String>,
+    /// Where the advisories are.
+    pub(crate) advisories: Option<String>,
+}
+
+/// What the brain came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OutcomeFacts {
+    pub(crate) updates: Vec<Update>,
+    pub(crate) left: Vec<Left>,
+    pub(crate) complete: bool,
+    pub(crate) title: String,
+    pub(crate) body: String,
+}
+
+/// The change as the host read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangeFacts {
+    pub(crate) head: CommitId,
+    pub(crate) tree: TreeId,
+    pub(crate) digest: Digest,
+}
+
+/// The machines of the last attempt.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MachineFacts {
+    pub(crate) backend: Option<Backend>,
+    pub(crate) acted: Option<MachineId>,
+    pub(crate) verified: Option<MachineId>,
+}
+
+/// What the last attempt did and why it failed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PreviousFacts {
+    pub(crate) updates: Vec<Update>,
+    pub(crate) left: Vec<Left>,
+    pub(crate) checks: Vec<CheckReport>,
+}
+
+/// Where the time went, in milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SpentMillis {
+    pub(crate) prepare: u64,
+    pub(crate) act: u64,
+    pub(crate) verify: u64,
+    pub(crate) judge: u64,
+}
+
+/// Why a document is not one of ours.
+#[derive(Debug, thiserror::Error)]
+#[error("the facts of run {run} cannot be read: {reason}")]
+pub(crate) struct FactsError {
+    pub(crate) run: domain::RunId,
+    pub(crate) reason: String,
+}
+
+impl Facts {
+    const VERSION: u32 = 1;
+
+    /// What is known of a run that was just accepted.
+    pub(crate) fn new(request: Request) -> Self {
+        Self {
+            v: Self::VERSION,
+            branch: request.branch.clone(),
+            request,
+            base: None,
+            shallow: false,
+            notes: Vec::new(),
+            outcome: None,
+            change: None,
+            checks: Vec::new(),
+            check_notes: Vec::new(),
+            checks_incomplete: false,
+            verdict: None,
+            proposal: None,
+            machines: MachineFacts::default(),
+            previous: None,
+            spent: SpentMillis::default(),
+            reason: String::new(),
+        }
+    }
+
+    /// Reads the document of a run.
+    pub(crate) fn read(
+        run: domain::RunId,
+        document: &serde_json::Value,
+    ) -> Result<Self, FactsError> {
+        let facts: Self = serde_json::from_value(document.clone())
+            .map_err(|error| FactsError { run, reason: error.to_string() })?;
+        if facts.v == Self::VERSION {
+            Ok(facts)
+        } else {
+            let reason = format!("shape {} is not known here; use the newer hob", facts.v);
+            Err(FactsError { run, reason })
+        }
+    }
+
+    /// The document.
+    pub(crate) fn document(&self) -> serde_json::Value {
+        serde_json::to_value(self).expect("facts are plain data with text keys")
+    }
+}

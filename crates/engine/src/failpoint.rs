@@ -1,0 +1,44 @@
+//! Named places along a run where a test lets the process die, as `kill -9` would have it.
+//!
+//! Nothing happens unless the command line was started with a failpoint's name; there is no other way to
+//! set one. What a restart makes of each is shown by the crash stories of the whole house.
+
+/// Every failpoint, in the order a run meets them.
+pub const NAMES: [&str; 10] = [
+    "run-accepted",
+    "action-claimed",
+    "machine-launched",
+    "brain-done",
+    "change-exported",
+    "verification-half-done",
+    "verdict-reached",
+    "verdict-committed",
+    "branch-pushed",
+    "escalation-half-sent",
+];
+
+/// Which failpoint is set, if any.
+#[derive(Debug, Clone, Default)]
+pub struct Failpoint(Option<String>);
+
+impl Failpoint {
+    /// The process dies at the failpoint of this name; `Err` names those that there are.
+    pub fn at(name: &str) -> Result<Self, String> {
+        if NAMES.contains(&name) {
+            Ok(Self(Some(name.to_owned())))
+        } else {
+            Err(format!("there is no failpoint `{name}`; there are {}", NAMES.join(", ")))
+        }
+    }
+
+    /// Dies here, if this is the one.
+    pub(crate) fn hit(&self, name: &'static str) {
+        debug_assert!(NAMES.contains(&name), "failpoint {name} is not listed");
+        if self.0.as_deref() == Some(name) {
+            let me = rustix::process::getpid();
+            // Whatever this answers, the process is not meant to go on.
+            let _sent = rustix::process::kill_process(me, rustix::process::Signal::KILL);
+            std::process::abort();
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Everything wired together: what a request or an action has at hand.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::{Actor, Clock, MachineId};
+use forge::{Git, Mirrors};
+use sandbox::port::{Machine, Sandbox};
+use sandbox::preset::Preset;
+use store::port::Store;
+use store::record::RunRow;
+use tokio_util::sync::CancellationToken;
+use toolbox::registry::client::Client;
+
+use crate::audit::Scribe;
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::failpoint::Failpoint;
+use crate::progress::Listener;
+use crate::worker::Worker;
+
+/// What the house needs to know.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The data folder.
+    pub data: PathBuf,
+    /// How long the pause after a first infrastructure loss is, in milliseconds.
+    pub backoff_ms: u64,
+    /// The longest such pause, in milliseconds.
+    pub backoff_max_ms: u64,
+    /// Infrastructure losses of one run before people are told.
+    pub losses_max: u32,
+    /// Whether only one person can reach the data folder.
+    pub alone: bool,
+}
+
+impl Settings {
+    /// Sensible values around a data folder.
+    pub fn new(data: PathBuf) -> Self {
+        Self { data, backoff_ms: 2_000, backoff_max_ms: 60_000, losses_max: 5, alone: false }
+    }
+
+    /// Where the signing key of the ledger lies.
+    pub fn ledger_key(&self) -> PathBuf {
+        self.data.join("keys").join("ledger.key")
+    }
+
+    /// Where the workers' lock files lie.
+    pub fn workers(&self) -> PathBuf {
+        self.data.join("workers")
+    }
+
+    /// Where packs and bundles lie while a step works with them.
+    pub fn scratch(&self) -> PathBuf {
+        self.data.join("scratch").join(std::process::id().to_string())
+    }
+
+    /// Where escalations are written for people.
+    pub fn escalations(&self) -> PathBuf {
+        self.data.join("escalations")
+    }
+}
+
+/// What makes machines and asks registries; needed to work on runs, not to answer questions about them.
+#[derive(Debug)]
+pub struct Workshop {
+    /// Makes machines.
+    pub sandbox: Arc<dyn Sandbox>,
+    /// What each ecosystem's machines may ask of the network.
+    pub presets: Vec<Preset>,
+    /// Ecosystems whose registry could not be determined, with the reason for a person.
+    pub without_registry: Vec<(domain::dependency::Ecosystem, String)>,
+    /// Asks registries.
+    pub registries: Client,
+}
+
+/// The parts that the command line wires.
+#[derive(Debug)]
+pub struct Parts {
+    /// What the house needs to know.
+    pub settings: Settings,
+    /// Time and randomness.
+    pub clock: Arc<dyn Clock>,
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// The hardened program.
+    pub git: Git,
+    /// What works on runs.
+    pub workshop: Option<Workshop>,
+    /// Who hears of progress.
+    pub listener: Arc<dyn Listener>,
+    /// Where a test lets the process die.
+    pub failpoint: Failpoint,
+}
+
+/// The one door: every request and every action passes here.
+#[derive(Debug)]
+pub struct House {
+    pub(crate) settings: Settings,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) mirrors: Mirrors,
+    pub(crate) workshop: Option<Workshop>,
+    pub(crate) listener: Arc<dyn Listener>,
+    pub(crate) failpoint: Failpoint,
+    pub(crate) worker: Worker,
+    pub(crate) key: ledger::SigningKey,
+    machines: Mutex<HashMap<MachineId, Box<dyn Machine>>>,
+    leave: CancellationToken,
+}
+
+impl House {
+    /// Opens the house: takes a worker's name, ends what dead processes have left.
+    pub async fn open(parts: Parts) -> Result<Self, Error> {
+        let io = |what: &str, error: std::io::Error| {
+            Error::fixable(
+                format!("{what} in `{}` failed: {error}", parts.settings.data.display()),
+                "give this user the folder, or name another one with --data",
+            )
+        };
+        let worker = Worker::enlist(&parts.settings.workers(), &*parts.clock)
+            .map_err(|error| io("taking a worker's name", error))?;
+        let key = crate::keeper::key(&parts.settings.ledger_key(), &*parts.clock)?;
+        let mirrors = Mirrors::open(parts.git.clone(), &parts.settings.data.join("mirrors"))
+            .map_err(|error| Error::fixable(error.to_string(), "look at the data folder"))?;
+        std::fs::create_dir_all(parts.settings.scratch())
+            .map_err(|error| io("making the scratch folder", error))?;
+        let house = Self {
+            settings: parts.settings,
+            clock: parts.clock,
+            store: parts.store,
+            mirrors,
+            workshop: parts.workshop,
+            listener: parts.listener,
+            failpoint: parts.failpoint,
+            worker,
+            key,
+            machines: Mutex::new(HashMap::new()),
+            leave: CancellationToken::new(),
+        };
+        house.bury_the_dead().await?;
+        Ok(house)
+    }
+
+    /// Asks this process to leave: what can be cut is given back and goes on later.
+    pub fn leave(&self) {
+        self.leave.cancel();
+    }
+
+    pub(crate) fn leaving(&self) -> CancellationToken {
+        self.leave.clone()
+    }
+
+    pub(crate) fn stopping(&self) -> bool {
+        self.leave.is_cancelled()
+    }
+
+    pub(crate) fn workshop(&self) -> Result<&Workshop, Error> {
+        self.workshop.as_ref().ok_or_else(|| {
+            Error::fixable("this command cannot work on runs", "use `hob run` or `hob runs resume`")
+        })
+    }
+
+    /// Who writes about a run.
+    pub(crate) fn scribe_of(&self, row: &RunRow) -> Result<Scribe, Error> {
+        let facts = Facts::read(row.id, &row.facts)?;
+        Ok(Scribe {
+            clock: self.clock.clone(),
+            actor: Actor::agent(&row.agent.name),
+            run: Some(row.id),
+            agent: Some((row.agent.name.clone(), row.agent.digest)),
+            repository: Some(facts.request.source),
+        })
+    }
+
+    /// Who writes about the house itself.
+    pub(crate) fn scribe_of_house(&self, actor: &Actor) -> Scribe {
+        Scribe {
+            clock: self.clock.clone(),
+            actor: actor.clone(),
+            run: None,
+            agent: None,
+            repository: None,
+        }
+    }
+
+    /// A folder of the data folder for one step; gone with the handle, emptied when the house opens.
+    pub(crate) fn scratch(&self) -> Result<tempfile::TempDir, Error> {
+        tempfile::tempdir_in(self.settings.scratch()).map_err(|error| {
+            Error::fixable(
+                format!("making a scratch folder in the data folder failed: {error}"),
+                "look at its space and permissions",
+            )
+        })
+    }
+
+    pub(crate) fn keep_machine(&self, machine: Box<dyn Machine>) {
+        let id = machine.id();
+        self.machines.lock().unwrap_or_else(PoisonError::into_inner).insert(id, machine);
+    }
+
+    pub(crate) fn take_machine(&self, id: MachineId) -> Option<Box<dyn Machine>> {
+        self.machines.lock().unwrap_or_else(PoisonError::into_inner).remove(&id)
+    }
+}

@@ -1,0 +1,156 @@
+//! The performers: one step of a run each, each safe to be done again.
+
+use domain::agent::Agent;
+use domain::{Fence, RunId};
+use runs::{Done, FailureClass, Step};
+use store::record::{Proposal, RunRow};
+use store::transaction::Write;
+
+use crate::audit::{Note, Pending, Scribe};
+use crate::commit::Along;
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::house::House;
+
+mod act;
+mod escalate;
+mod export;
+mod judge;
+mod machine;
+mod prepare;
+mod propose;
+mod repository;
+mod verify;
+
+pub(crate) mod withdraw;
+
+pub(crate) use verify::millis_as_seconds as verify_millis_as_seconds;
+
+/// Why a step failed.
+#[derive(Debug)]
+pub(crate) struct StepError {
+    /// Whose fault.
+    pub(crate) class: FailureClass,
+    /// Why, for the next attempt and for people.
+    pub(crate) reason: String,
+}
+
+impl StepError {
+    /// Machines, disks, registries.
+    pub(crate) fn infrastructure(reason: impl std::fmt::Display) -> Self {
+        Self { class: FailureClass::Infrastructure, reason: reason.to_string() }
+    }
+
+    /// The brain.
+    pub(crate) fn agent(reason: impl std::fmt::Display) -> Self {
+        Self { class: FailureClass::Agent, reason: reason.to_string() }
+    }
+
+    /// Out of bounds.
+    pub(crate) fn policy(reason: impl std::fmt::Display) -> Self {
+        Self { class: FailureClass::Policy, reason: reason.to_string() }
+    }
+
+    /// Something is used up.
+    pub(crate) fn budget(reason: impl std::fmt::Display) -> Self {
+        Self { class: FailureClass::Budget, reason: reason.to_string() }
+    }
+}
+
+impl From<Error> for StepError {
+    fn from(error: Error) -> Self {
+        Self::infrastructure(crate::chain(&error))
+    }
+}
+
+/// What a performer has at hand, and what it leaves behind.
+#[derive(Debug)]
+pub(crate) struct Stage<'a> {
+    pub(crate) house: &'a House,
+    pub(crate) run: RunId,
+    pub(crate) agent: Agent,
+    pub(crate) facts: Facts,
+    pub(crate) notes: Pending,
+    pub(crate) scribe: Scribe,
+    pub(crate) attempt: u32,
+    pub(crate) fence: Fence,
+    pub(crate) failures: Vec<runs::Failure>,
+    pub(crate) proposals: Vec<Write<Proposal>>,
+}
+
+impl<'a> Stage<'a> {
+    /// Sets the stage for a step.
+    pub(crate) fn open(
+        house: &'a House,
+        row: &RunRow,
+        attempt: u32,
+        fence: Fence,
+    ) -> Result<Self, Error> {
+        let facts = Facts::read(row.id, &row.facts)?;
+        let agent = facts.request.agent()?;
+        let failures = crate::persist::from_record(&row.run).failures;
+        Ok(Self {
+            house,
+            run: row.id,
+            agent,
+            notes: Pending::default(),
+            scribe: house.scribe_of(row)?,
+            facts,
+            attempt,
+            fence,
+            failures,
+            proposals: Vec::new(),
+        })
+    }
+
+    /// Tells the ledger.
+    pub(crate) fn note(&self, note: Note) {
+        self.notes.add(note.fact("attempt", self.attempt));
+    }
+
+    /// Counts the time that a step took.
+    pub(crate) fn spend(&mut self, step: Step, millis: u64) {
+        let spent = &mut self.facts.spent;
+        match step {
+            Step::Prepare => spent.prepare += millis,
+            Step::Act { .. } | Step::Export { .. } => spent.act += millis,
+            Step::Verify { .. } => spent.verify += millis,
+            Step::Judge => spent.judge += millis,
+            Step::Propose | Step::Escalate { .. } => {}
+        }
+    }
+
+    /// What goes with the command that the step ends in.
+    pub(crate) fn close(self) -> (Facts, Along) {
+        let along =
+            Along { notes: self.notes.take(), proposals: self.proposals, ..Along::default() };
+        (self.facts, along)
+    }
+}
+
+/// Performs a step.
+pub(crate) async fn step(stage: &mut Stage<'_>, step: Step) -> Result<Done, StepError> {
+    match step {
+        Step::Prepare => prepare::prepare(stage).await,
+        Step::Act { machine } => Box::pin(act::act(stage, machine)).await,
+        Step::Export { machine } => export::export(stage, machine).await,
+        Step::Verify { machine, baseline } => {
+            Box::pin(verify::verify(stage, machine, baseline)).await
+        }
+        Step::Judge => judge::judge(stage).await,
+        Step::Propose => propose::propose(stage).await,
+        Step::Escalate { ending } => escalate::escalate(stage, ending).await,
+    }
+}
+
+/// Whether a step may be cut off in the middle: what touches the outside is let finish.
+pub(crate) const fn may_be_cut(step: Step) -> bool {
+    match step {
+        Step::Prepare
+        | Step::Act { .. }
+        | Step::Export { .. }
+        | Step::Verify { .. }
+        | Step::Judge => true,
+        Step::Propose | Step::Escalate { .. } => false,
+    }
+}

@@ -1,0 +1,141 @@
+//! Act: the brain works in a machine of its own.
+
+use agent::context::{Context, Failure, Previous};
+use agent::outcome::{BrainError, Ending, Outcome};
+use agent::playbook::Playbook;
+use domain::MachineId;
+use domain::agent::Brain;
+use domain::dependency::Left;
+use runs::Done;
+use serde_json::json;
+
+use super::{Stage, StepError};
+use crate::audit::Note;
+use crate::facts::OutcomeFacts;
+use crate::knowledge::Knowledge;
+use crate::workspace::MachineWorkspace;
+
+impl From<BrainError> for StepError {
+    fn from(error: BrainError) -> Self {
+        match error {
+            BrainError::Infrastructure(reason) => Self::infrastructure(reason),
+            BrainError::Failed(reason) => Self::agent(reason),
+            BrainError::Budget(reason) => Self::budget(reason),
+            BrainError::Stopped => Self::budget("stopped"),
+        }
+    }
+}
+
+/// Launches the machine, brings the base in and lets the brain work.
+pub(super) async fn act(stage: &mut Stage<'_>, id: MachineId) -> Result<Done, StepError> {
+    let base = stage.base()?;
+    let files = stage.base_files(&base).await?;
+    let knowledge = Knowledge::gather(stage).await?;
+    let machine = stage.launch(id).await?;
+    stage.facts.machines.acted = Some(id);
+    stage.check_out(&*machine, &base).await?;
+    let mut outcome = think(stage, &knowledge, &files, &*machine).await?;
+    no_false_green(&mut outcome, knowledge.undecided());
+    stage.house.failpoint.hit("brain-done");
+    stage.house.keep_machine(machine);
+    let ending = outcome.ending;
+    let title = outcome.title.clone();
+    record(stage, outcome);
+    match ending {
+        Ending::Changed => Ok(Done::Changed),
+        Ending::NoChange => {
+            stage.facts.reason = title;
+            Ok(Done::NoChange)
+        }
+        Ending::HandOver => {
+            stage.facts.reason.clone_from(&title);
+            Ok(Done::HandOver { reason: title })
+        }
+    }
+}
+
+async fn think(
+    stage: &Stage<'_>,
+    knowledge: &Knowledge,
+    files: &toolbox::files::FileSet,
+    machine: &dyn sandbox::port::Machine,
+) -> Result<Outcome, StepError> {
+    let workspace = MachineWorkspace {
+        machine,
+        notes: stage.notes.clone(),
+        listener: stage.house.listener.clone(),
+    };
+    let checks = super::verify::checks(stage, files);
+    let previous = previous(stage);
+    let ecosystems = knowledge.ecosystems();
+    let context = Context {
+        files,
+        ecosystems: &ecosystems,
+        versions: knowledge.versions(),
+        advisories: knowledge.advisories(),
+        now: stage.house.clock.now(),
+        checks: &checks.checks,
+        previous: previous.as_ref(),
+        proposed: &[],
+    };
+    let Brain::Playbook(playbook) = &stage.agent.brain;
+    Ok(Playbook::new(playbook.clone()).run(&context, &workspace).await?)
+}
+
+/// What could not be decided makes the outcome incomplete; nothing to do is not said over it.
+fn no_false_green(outcome: &mut Outcome, undecided: Vec<Left>) {
+    for left in undecided {
+        let stays = outcome
+            .updates
+            .iter()
+            .all(|update| update.package != left.package || update.from != left.version);
+        if stays && !outcome.left.contains(&left) {
+            outcome.complete = false;
+            outcome.left.push(left);
+        }
+    }
+    if !outcome.complete && outcome.ending == Ending::NoChange {
+        outcome.ending = Ending::HandOver;
+        outcome.title =
+            format!("nothing was changed, and not everything could be read: {}", outcome.title);
+    }
+}
+
+/// What the last attempt did and what broke, for this one.
+fn previous(stage: &Stage<'_>) -> Option<Previous> {
+    let previous = stage.facts.previous.as_ref()?;
+    let failures = previous
+        .checks
+        .iter()
+        .filter(|check| !check.newly_failing.is_empty())
+        .map(|check| Failure {
+            command: check.command.clone(),
+            tests: check.newly_failing.clone(),
+            excerpt: check.excerpt.clone(),
+        })
+        .collect();
+    Some(Previous {
+        updates: previous.updates.clone(),
+        left: previous.left.clone(),
+        failures,
+        baseline: Vec::new(),
+    })
+}
+
+fn record(stage: &mut Stage<'_>, outcome: Outcome) {
+    let note = Note::new("brain.done", outcome.title.clone())
+        .fact("ending", format!("{:?}", outcome.ending))
+        .fact("updates", json!(outcome.updates))
+        .fact("left", outcome.left.len())
+        .fact("complete", outcome.complete)
+        .payload("left", json!(outcome.left).to_string().into_bytes())
+        .payload("body", outcome.body.clone().into_bytes());
+    stage.note(note);
+    stage.facts.outcome = Some(OutcomeFacts {
+        updates: outcome.updates,
+        left: outcome.left,
+        complete: outcome.complete,
+        title: outcome.title,
+        body: outcome.body,
+    });
+}

@@ -1,0 +1,86 @@
+//! Escalate: people are told what could not be resolved, with all the context.
+
+use std::fmt::Write as _;
+
+use runs::{Done, Ending};
+
+use super::{Stage, StepError};
+use crate::audit::Note;
+
+/// Writes the escalation for people: one file a run, replaced whole, so that doing it again is harmless.
+pub(super) async fn escalate(stage: &mut Stage<'_>, ending: Ending) -> Result<Done, StepError> {
+    if let Some(failure) = stage.failures.last() {
+        stage.facts.reason.clone_from(&failure.reason);
+    }
+    let text = text(stage, ending);
+    let folder = stage.house.settings.escalations();
+    let path = folder.join(format!("{}.md", stage.run));
+    let written = path.clone();
+    let bytes = text.clone().into_bytes();
+    crate::supervise::blocking("write escalation", move || write_whole(&written, &bytes))
+        .await
+        .map_err(crate::Error::from)?
+        .map_err(|error| {
+            StepError::infrastructure(format!("writing `{}`: {error}", path.display()))
+        })?;
+    stage.house.failpoint.hit("escalation-half-sent");
+    let note = Note::new("run.escalated", stage.facts.reason.clone())
+        .fact("ending", ending.name())
+        .fact("failures", stage.failures.len())
+        .payload("escalation", text.into_bytes());
+    stage.note(note);
+    Ok(Done::Escalated)
+}
+
+fn write_whole(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or_else(|| std::path::Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    let half = path.with_extension("half");
+    let mut file = std::fs::File::create(&half)?;
+    std::io::Write::write_all(&mut file, bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&half, path)?;
+    std::fs::File::open(folder)?.sync_all()
+}
+
+fn text(stage: &Stage<'_>, ending: Ending) -> String {
+    let facts = &stage.facts;
+    let mut text =
+        format!("# {} needs people: {}\n\n", stage.agent.name, first_line(&facts.reason));
+    let mut line = |args: std::fmt::Arguments<'_>| {
+        text.write_fmt(args).expect("a text takes every text");
+        text.push('\n');
+    };
+    line(format_args!("- run: `{}` ({})", stage.run, ending.name()));
+    line(format_args!("- repository: `{}`", facts.request.source));
+    if let (Some(base), Some(branch)) = (&facts.base, &facts.branch) {
+        line(format_args!("- base: `{branch}` at `{}`", base.short()));
+    }
+    line(format_args!("- asked for by: `{}`", facts.request.actor.name));
+    for failure in &stage.failures {
+        line(format_args!(
+            "\n## Attempt {}, step {} ({})\n\n```\n{}\n```",
+            failure.attempt,
+            failure.step,
+            failure.class.name(),
+            failure.reason.replace("```", "'''")
+        ));
+    }
+    if let Some(outcome) = &facts.outcome {
+        if !outcome.left.is_empty() {
+            line(format_args!("\n## Left for people\n"));
+        }
+        for left in &outcome.left {
+            let advisory = left.advisory.as_deref().map(|a| format!("{a}: ")).unwrap_or_default();
+            let why = serde_json::to_value(left.why).unwrap_or_default();
+            let why = why.as_str().unwrap_or_default().to_owned();
+            line(format_args!("- {advisory}`{} {}`: {why}", left.package, left.version));
+            line(format_args!("\n  ```\n  {}\n  ```", left.detail.replace('\n', "\n  ")));
+        }
+    }
+    text
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or("no reason was recorded")
+}

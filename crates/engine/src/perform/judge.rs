@@ -1,0 +1,74 @@
+//! Judge: every governance rule reads the change and what the checks said.
+
+use domain::finding::Decision;
+use governance::{Case, Standing};
+use runs::Done;
+use serde_json::json;
+
+use super::{Stage, StepError};
+use crate::audit::Note;
+
+/// Reads the change again from the mirror, whole, and asks every rule.
+pub(super) async fn judge(stage: &mut Stage<'_>) -> Result<Done, StepError> {
+    let base = stage.base()?;
+    let head = stage.head()?;
+    let change = stage.change(&base, &head).await?;
+    let recorded = stage.facts.change.as_ref().map(|c| c.digest);
+    if recorded != Some(change.digest) {
+        return Err(StepError::policy("the change in the mirror is not the one that was exported"));
+    }
+    let updates = stage.facts.outcome.as_ref().map(|o| o.updates.clone()).unwrap_or_default();
+    let checks = standing(stage);
+    let case =
+        Case { change: &change, scope: &stage.agent.scope, updates: &updates, checks: &checks };
+    let verdict = governance::judge(&case);
+    stage.house.failpoint.hit("verdict-reached");
+    let mut note = Note::new("change.judged", format!("{:?}", verdict.decision))
+        .fact("decision", json!(verdict.decision))
+        .fact("digest", change.digest.to_string());
+    for finding in &verdict.findings {
+        stage.note(
+            Note::new("change.finding", finding.reason.clone())
+                .fact("rule", finding.rule.as_str())
+                .fact("severity", json!(finding.severity))
+                .fact("path", finding.path.as_ref().map(domain::RepoPath::as_str))
+                .fact("line", finding.line),
+        );
+    }
+    note = note.fact("findings", verdict.findings.len());
+    stage.note(note);
+    let denied = (verdict.decision == Decision::Deny).then(|| {
+        let first = verdict
+            .findings
+            .iter()
+            .filter(|f| f.severity == domain::finding::Severity::Deny)
+            .map(|f| format!("{}: {}", f.rule, f.reason))
+            .collect::<Vec<_>>();
+        format!("governance refused the change: {}", first.join("; "))
+    });
+    stage.facts.verdict = Some(verdict);
+    match denied {
+        Some(reason) => {
+            stage.facts.reason.clone_from(&reason);
+            Ok(Done::Denied { reason })
+        }
+        None => Ok(Done::Allowed),
+    }
+}
+
+fn standing(stage: &Stage<'_>) -> Standing {
+    let checks = &stage.facts.checks;
+    if checks.is_empty() {
+        return Standing::NoChecks;
+    }
+    let newly: Vec<String> = checks.iter().flat_map(|c| c.newly_failing.clone()).collect();
+    if !newly.is_empty() {
+        return Standing::NewlyFailing(newly);
+    }
+    let not_run: Vec<String> = checks
+        .iter()
+        .filter(|c| c.after.as_ref().is_none_or(|side| side.exit.is_none()))
+        .map(|c| c.command.clone())
+        .collect();
+    if not_run.is_empty() { Standing::Held } else { Standing::NotRun(not_run) }
+}

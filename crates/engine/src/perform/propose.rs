@@ -1,0 +1,126 @@
+//! Propose: the branch and the review, idempotent by run.
+
+use domain::ProposalId;
+use domain::finding::Decision;
+use forge::local::Branch;
+use runs::Done;
+use serde_json::json;
+use store::port::ProposalFilter;
+use store::record::{Proposal, ProposalState};
+use store::transaction::Write;
+
+use super::{Stage, StepError};
+use crate::audit::Note;
+
+/// Publishes the change that was judged, these bytes and no others.
+pub(super) async fn propose(stage: &mut Stage<'_>) -> Result<Done, StepError> {
+    if let Some(existing) = own(stage).await? {
+        stage.facts.proposal = Some(crate::request::review::report(&existing));
+        return Ok(Done::Published { proposal: existing.id });
+    }
+    let change = stage.facts.change.clone().ok_or_else(|| {
+        StepError::infrastructure("nothing was exported, so nothing can be proposed")
+    })?;
+    let base = stage.base()?;
+    let outcome = stage.facts.outcome.clone().unwrap_or_else(|| crate::facts::OutcomeFacts {
+        updates: vec![],
+        left: vec![],
+        complete: false,
+        title: "Change".to_owned(),
+        body: String::new(),
+    });
+    let branch = Branch::of(stage.run, &outcome.title, base.clone(), change.head.clone());
+    stage.local()?.propose(&branch, stage.fence).await?;
+    stage.house.failpoint.hit("branch-pushed");
+    let now = stage.house.clock.now();
+    let verdict = stage.facts.verdict.clone();
+    let needs = verdict.as_ref().is_some_and(|v| v.decision == Decision::NeedsApproval);
+    let proposal = Proposal {
+        id: ProposalId::fresh(&*stage.house.clock),
+        revision: 0,
+        run: stage.run,
+        agent: stage.agent.name.clone(),
+        repository: stage.repository()?,
+        branch: branch.name.clone(),
+        base: base.clone(),
+        head: change.head.clone(),
+        digest: change.digest,
+        title: outcome.title.clone(),
+        body: crate::proposal_text::body(stage, &outcome),
+        state: ProposalState::Open,
+        approvals: Vec::new(),
+        made: now,
+        updated: now,
+        facts: json!({
+            "v": 1,
+            "tree": change.tree.as_str(),
+            "source": stage.facts.request.source,
+            "target": stage.facts.branch,
+            "requester": stage.facts.request.actor.name,
+            "approvals_needed": stage.agent.gates.approvals.max(u32::from(needs)),
+            "verdict": verdict,
+            "checks": stage.facts.checks,
+        }),
+    };
+    supersede_older(stage, &proposal).await?;
+    let note = Note::new("proposal.published", outcome.title)
+        .fact("proposal", proposal.id.to_string())
+        .fact("branch", branch.name)
+        .fact("base", base.as_str())
+        .fact("head", change.head.as_str())
+        .fact("digest", change.digest.to_string())
+        .payload("body", proposal.body.clone().into_bytes());
+    stage.note(note);
+    let report = crate::request::review::report(&proposal);
+    let id = proposal.id;
+    stage.facts.proposal = Some(report);
+    stage.proposals.push(Write::Insert(proposal));
+    Ok(Done::Published { proposal: id })
+}
+
+/// The proposal that this run has published before, if its process died afterwards.
+async fn own(stage: &Stage<'_>) -> Result<Option<Proposal>, StepError> {
+    let filter = ProposalFilter { run: Some(stage.run), ..ProposalFilter::default() };
+    let mut found = stage.house.store.proposals(filter).await.map_err(crate::Error::from)?;
+    Ok(found.pop())
+}
+
+/// Older open proposals of the same agent for the same branch make room: the newest work counts.
+async fn supersede_older(stage: &mut Stage<'_>, newer: &Proposal) -> Result<(), StepError> {
+    let filter = ProposalFilter {
+        agent: Some(newer.agent.clone()),
+        repository: Some(newer.repository.clone()),
+        states: vec![ProposalState::Open, ProposalState::Approved],
+        ..ProposalFilter::default()
+    };
+    let target = newer.facts.get("target").cloned();
+    let open = stage.house.store.proposals(filter).await.map_err(crate::Error::from)?;
+    for mut older in open {
+        if older.facts.get("target") != target.as_ref() || older.run == newer.run {
+            continue;
+        }
+        stage.note(
+            Note::new("proposal.superseded", format!("{} takes its place", newer.id))
+                .fact("proposal", older.id.to_string()),
+        );
+        older.state = ProposalState::Superseded;
+        older.updated = newer.made;
+        stage.proposals.push(Write::Update(older));
+    }
+    Ok(())
+}
+
+impl From<forge::local::LocalError> for StepError {
+    fn from(error: forge::local::LocalError) -> Self {
+        let reason = format!("{}; {}", crate::chain(&error), error.hint());
+        match error {
+            forge::local::LocalError::Refused { .. }
+            | forge::local::LocalError::NotLocal { .. } => Self::policy(reason),
+            forge::local::LocalError::Fence(_)
+            | forge::local::LocalError::Mirror(_)
+            | forge::local::LocalError::View(_)
+            | forge::local::LocalError::Git(_)
+            | forge::local::LocalError::Unwritable { .. } => Self::infrastructure(reason),
+        }
+    }
+}

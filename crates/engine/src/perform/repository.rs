@@ -1,0 +1,152 @@
+//! What a step sees of the repository: its mirror, its base, the files of the base.
+
+use domain::change::Change;
+use domain::{CommitId, RepoPath};
+use forge::tree::{Blob, Trees};
+use forge::{LocalForge, Mirror, Source};
+use toolbox::dependencies::Ecosystem;
+use toolbox::files::{Content, FileSet};
+
+use super::{Stage, StepError};
+
+/// The most bytes of manifests, lock files and check configuration that are read from one commit.
+const FILES_MAX_BYTES: u64 = 512 * 1024 * 1024;
+
+impl From<forge::mirror::MirrorError> for StepError {
+    fn from(error: forge::mirror::MirrorError) -> Self {
+        let reason = format!("{}; {}", crate::chain(&error), error.hint());
+        match error {
+            forge::mirror::MirrorError::Place(_)
+            | forge::mirror::MirrorError::View(_)
+            | forge::mirror::MirrorError::NoCommit { .. } => Self::policy(reason),
+            forge::mirror::MirrorError::Fetch { .. }
+            | forge::mirror::MirrorError::Busy { .. }
+            | forge::mirror::MirrorError::Io { .. }
+            | forge::mirror::MirrorError::Git(_) => Self::infrastructure(reason),
+        }
+    }
+}
+
+impl From<forge::tree::TreeError> for StepError {
+    fn from(error: forge::tree::TreeError) -> Self {
+        let reason = crate::chain(&error);
+        match error {
+            forge::tree::TreeError::Open { .. } | forge::tree::TreeError::Object { .. } => {
+                Self::infrastructure(reason)
+            }
+            forge::tree::TreeError::Limit { .. } | forge::tree::TreeError::Path { .. } => {
+                Self::policy(reason)
+            }
+        }
+    }
+}
+
+impl Stage<'_> {
+    /// Where the repository is.
+    pub(super) fn source(&self) -> Result<Source, StepError> {
+        Source::find(&self.facts.request.source, std::path::Path::new("/")).map_err(|error| {
+            StepError::policy(format!("{}; {}", crate::chain(&error), error.hint()))
+        })
+    }
+
+    /// The repository in canonical text.
+    pub(super) fn repository(&self) -> Result<String, StepError> {
+        Ok(self.source()?.identity())
+    }
+
+    /// The repository's mirror.
+    pub(super) fn mirror(&self) -> Result<Mirror, StepError> {
+        Ok(self.house.mirrors.mirror(&self.source()?)?)
+    }
+
+    /// What proposes to the repository.
+    pub(super) fn local(&self) -> Result<LocalForge, StepError> {
+        Ok(LocalForge::new(self.mirror()?)?)
+    }
+
+    /// The commit that the work starts from.
+    pub(super) fn base(&self) -> Result<CommitId, StepError> {
+        let base = self.facts.base.clone();
+        base.ok_or_else(|| StepError::infrastructure("the base was not fixed by `prepare`"))
+    }
+
+    /// The commit that the change leads to.
+    pub(super) fn head(&self) -> Result<CommitId, StepError> {
+        let change = self.facts.change.as_ref().map(|change| change.head.clone());
+        change.ok_or_else(|| StepError::infrastructure("no change was exported"))
+    }
+
+    /// Reads the mirror on a thread for that.
+    pub(super) async fn with_trees<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Trees) -> Result<T, forge::tree::TreeError> + Send + 'static,
+    ) -> Result<T, StepError> {
+        let mirror = self.mirror()?;
+        let read = crate::supervise::blocking("read mirror", move || work(&mirror.trees()?)).await;
+        Ok(read.map_err(crate::Error::from)??)
+    }
+
+    /// Every path of the base, and the content of what the toolbox wants to read.
+    pub(super) async fn base_files(&self, base: &CommitId) -> Result<FileSet, StepError> {
+        let base = base.clone();
+        let ecosystems = toolbox::dependencies::all();
+        self.with_trees(move |trees| {
+            let mut files = FileSet::new();
+            let mut read_bytes = 0;
+            for entry in trees.list(&base)?.entries {
+                if !wanted(&ecosystems, &entry.path) {
+                    files.note(entry.path);
+                    continue;
+                }
+                let content = content(trees, &base, &entry.path)?;
+                if let Content::Bytes(bytes) = &content {
+                    read_bytes += bytes.len() as u64;
+                }
+                if read_bytes > FILES_MAX_BYTES {
+                    let limit = format!("{FILES_MAX_BYTES} bytes of manifests in one commit");
+                    return Err(forge::tree::TreeError::Limit { limit });
+                }
+                files.set(entry.path, content);
+            }
+            Ok(files)
+        })
+        .await
+    }
+
+    /// The change between two commits of the mirror, whole.
+    pub(super) async fn change(
+        &self,
+        base: &CommitId,
+        head: &CommitId,
+    ) -> Result<Change, StepError> {
+        let (base, head) = (base.clone(), head.clone());
+        self.with_trees(move |trees| {
+            let commit = trees.commit(&head)?;
+            Ok(Change {
+                digest: Trees::digest(&base, &commit.tree, &commit.message),
+                files: trees.diff(&base, &head)?,
+                tree: commit.tree,
+                base,
+                head,
+            })
+        })
+        .await
+    }
+}
+
+fn wanted(ecosystems: &[Box<dyn Ecosystem>], path: &RepoPath) -> bool {
+    ecosystems.iter().any(|ecosystem| ecosystem.wants(path)) || toolbox::checks::wants(path)
+}
+
+fn content(
+    trees: &Trees,
+    base: &CommitId,
+    path: &RepoPath,
+) -> Result<Content, forge::tree::TreeError> {
+    Ok(match trees.read(base, path)? {
+        Some(Blob::File { bytes, .. }) => Content::Bytes(bytes),
+        Some(Blob::TooLarge { size } | Blob::LfsPointer { size }) => Content::TooLarge(size),
+        Some(Blob::Symlink { target }) => Content::Symlink(target),
+        Some(Blob::Submodule { .. } | Blob::Folder) | None => Content::Submodule,
+    })
+}

@@ -1,0 +1,212 @@
+//! Verify: the checks of the base commit, in fresh machines that the brain never touched.
+
+use domain::check::{Check, CheckResult};
+use domain::report::{CheckReport, CheckSide};
+use domain::{CommitId, Digest, MachineId};
+use runs::{Done, FailureClass};
+use sandbox::port::Machine;
+use serde_json::json;
+use toolbox::checks::{Comparison, Detected};
+use toolbox::files::FileSet;
+
+use super::{Stage, StepError};
+use crate::audit::Note;
+use crate::facts::PreviousFacts;
+use crate::progress::Progress;
+
+/// The checks that the base commit, or the definition, names.
+pub(super) fn checks(stage: &Stage<'_>, files: &FileSet) -> Detected {
+    if stage.agent.checks.is_empty() {
+        toolbox::checks::detect(files)
+    } else {
+        toolbox::checks::from_commands(files, &stage.agent.checks)
+    }
+}
+
+/// Runs every check on base and change.
+pub(super) async fn verify(
+    stage: &mut Stage<'_>,
+    id: MachineId,
+    baseline_id: MachineId,
+) -> Result<Done, StepError> {
+    let base = stage.base()?;
+    let head = stage.head()?;
+    let files = stage.base_files(&base).await?;
+    let detected = checks(stage, &files);
+    stage.facts.checks.clear();
+    stage.facts.checks_incomplete = false;
+    for line in &detected.notes {
+        stage.house.listener.hear(&Progress::Note { line: line.clone() });
+    }
+    stage.facts.check_notes.clone_from(&detected.notes);
+    if detected.checks.is_empty() {
+        stage.note(Note::new("checks.none", "the base commit has no checks that hob knows"));
+        return Ok(Done::Verified);
+    }
+    let before = baseline(stage, baseline_id, &base, &detected.checks).await?;
+    stage.house.failpoint.hit("verification-half-done");
+    let machine = stage.launch(id).await?;
+    stage.facts.machines.verified = Some(id);
+    stage.check_out(&*machine, &head).await?;
+    for (check, base_result) in detected.checks.iter().zip(&before) {
+        let report = one(stage, &*machine, check, base_result).await?;
+        stage.facts.checks.push(report);
+    }
+    machine.close().await?;
+    conclude(stage)
+}
+
+/// One check on the change, a second time where something newly fails, to tell flaky from broken.
+async fn one(
+    stage: &Stage<'_>,
+    machine: &dyn Machine,
+    check: &Check,
+    before: &CheckResult,
+) -> Result<CheckReport, StepError> {
+    let after = stage.run_check(machine, check).await?;
+    let mut comparison = toolbox::checks::compare(before, &after, None);
+    if !comparison.newly_failing.is_empty() {
+        let again = stage.run_check(machine, check).await?;
+        comparison = toolbox::checks::compare(before, &after, Some(&again));
+    }
+    let report = report(check, before, &after, comparison);
+    let note = Note::new("check.compared", "base and change, in fresh machines")
+        .fact("command", report.command.as_str())
+        .fact("base", json!(report.base))
+        .fact("after", json!(report.after))
+        .fact("newly_failing", json!(report.newly_failing))
+        .fact("flaky", json!(report.flaky));
+    stage.note(note);
+    Ok(report)
+}
+
+fn report(
+    check: &Check,
+    before: &CheckResult,
+    after: &CheckResult,
+    comparison: Comparison,
+) -> CheckReport {
+    CheckReport {
+        command: check.command.display(),
+        base: Some(side(before)),
+        after: Some(side(after)),
+        newly_failing: comparison.newly_failing,
+        flaky: comparison.flaky,
+        excerpt: if after.exit == Some(0) { String::new() } else { after.excerpt.clone() },
+        seconds: millis_as_seconds(after.millis),
+    }
+}
+
+fn side(result: &CheckResult) -> CheckSide {
+    use domain::check::TestOutcome;
+    let count = |wanted| result.tests.values().filter(|outcome| **outcome == wanted).count();
+    CheckSide {
+        passed: count(TestOutcome::Passed) as u64,
+        failed: result
+            .tests
+            .iter()
+            .filter(|(_, outcome)| **outcome == TestOutcome::Failed)
+            .map(|(name, _)| name.clone())
+            .collect(),
+        exit: result.exit,
+    }
+}
+
+/// Milliseconds as the report has them.
+pub(crate) fn millis_as_seconds(millis: u64) -> f64 {
+    std::time::Duration::from_millis(millis).as_secs_f64()
+}
+
+/// What the checks say together: nothing newly fails, or the next attempt is told what does.
+fn conclude(stage: &mut Stage<'_>) -> Result<Done, StepError> {
+    if stage.facts.checks.iter().any(|check| check.after.as_ref().is_none_or(|a| a.exit.is_none()))
+    {
+        stage.facts.checks_incomplete = true;
+    }
+    let broken: Vec<&CheckReport> =
+        stage.facts.checks.iter().filter(|check| !check.newly_failing.is_empty()).collect();
+    if broken.is_empty() || stage.agent.gates.checks == domain::agent::ChecksGate::Reported {
+        return Ok(Done::Verified);
+    }
+    let reason = broken
+        .iter()
+        .map(|check| {
+            let names = check.newly_failing.iter().take(10).cloned().collect::<Vec<_>>();
+            format!("`{}` newly fails: {}\n{}", check.command, names.join(", "), check.excerpt)
+        })
+        .collect::<Vec<_>>()
+        .join("\n");
+    let outcome = stage.facts.outcome.clone();
+    stage.facts.previous = Some(PreviousFacts {
+        updates: outcome.as_ref().map(|o| o.updates.clone()).unwrap_or_default(),
+        left: outcome.map(|o| o.left).unwrap_or_default(),
+        checks: stage.facts.checks.clone(),
+    });
+    let reason = domain::limit::head_chars(&reason, domain::limit::QUOTE_MAX_CHARS);
+    Err(StepError { class: FailureClass::Checks, reason })
+}
+
+/// The same checks on the base alone: from an earlier run on the same commit, or in a machine of their own.
+async fn baseline(
+    stage: &mut Stage<'_>,
+    id: MachineId,
+    base: &CommitId,
+    checks: &[Check],
+) -> Result<Vec<CheckResult>, StepError> {
+    let repository = stage.repository()?;
+    let image = stage.agent.sandbox.image.clone();
+    let key = |check: &Check| {
+        let text = format!("{check:?}");
+        let parts = ["1", &repository, base.as_str(), &text, &image];
+        Digest::of_parts(parts.map(str::as_bytes))
+    };
+    let mut results: Vec<Option<CheckResult>> = Vec::new();
+    for check in checks {
+        let kept = stage.house.store.baseline(key(check)).await.map_err(crate::Error::from)?;
+        results.push(kept.as_ref().and_then(crate::baseline::read));
+    }
+    if results.iter().any(Option::is_none) {
+        let line = "running the checks on the base commit first, for comparison".to_owned();
+        stage.house.listener.hear(&Progress::Note { line });
+        let machine = stage.launch(id).await?;
+        stage.check_out(&*machine, base).await?;
+        for (slot, check) in results.iter_mut().zip(checks) {
+            if slot.is_some() {
+                continue;
+            }
+            let result = stage.run_check(&*machine, check).await?;
+            let key = key(check);
+            if result.exit.is_some() {
+                let tx = store::transaction::Transaction {
+                    baselines: vec![(key, crate::baseline::document(&result))],
+                    ..store::transaction::Transaction::default()
+                };
+                stage.house.commit(tx).await?;
+            }
+            *slot = Some(result);
+        }
+        machine.close().await?;
+    }
+    Ok(results.into_iter().flatten().collect())
+}
+
+impl Stage<'_> {
+    /// Runs a check with its set-up and reads its results.
+    async fn run_check(
+        &self,
+        machine: &dyn Machine,
+        check: &Check,
+    ) -> Result<CheckResult, StepError> {
+        for command in &check.setup {
+            let result =
+                crate::workspace::run(machine, command, &self.notes, &self.house.listener).await?;
+            if !result.success() {
+                return Ok(toolbox::checks::setup_failed(command, &result));
+            }
+        }
+        let result =
+            crate::workspace::run(machine, &check.command, &self.notes, &self.house.listener)
+                .await?;
+        Ok(toolbox::checks::read(check.format, &result))
+    }
+}

@@ -1,0 +1,26 @@
+//! Leases of processes that are gone are ended at once.
+
+use crate::error::Error;
+use crate::house::House;
+use crate::worker;
+
+impl House {
+    /// Ends the leases of dead workers, found by the file locks that they no longer hold.
+    pub(crate) async fn bury_the_dead(&self) -> Result<(), Error> {
+        let dead = worker::dead(&self.settings.workers()).map_err(|error| {
+            Error::fixable(
+                format!("looking for other workers failed: {error}"),
+                "look at the data folder's permissions",
+            )
+        })?;
+        for (name, path) in dead {
+            if name == self.worker.name() {
+                continue;
+            }
+            let rows = self.store.expire_worker(&name, self.clock.now()).await?;
+            tracing::debug!(worker = name, rows = rows.len(), "a worker is gone");
+            drop(std::fs::remove_file(path));
+        }
+        Ok(())
+    }
+}

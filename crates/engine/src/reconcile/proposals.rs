@@ -1,0 +1,52 @@
+//! Runs follow what became of their proposals: merged, refused, superseded.
+
+use domain::Actor;
+use runs::{Answer, Command};
+use store::port::RunFilter;
+use store::record::{Proposal, ProposalState, RunState};
+
+use crate::audit::Note;
+use crate::commit::Along;
+use crate::error::Error;
+use crate::house::House;
+
+impl House {
+    /// Ends proposed runs whose proposal was answered.
+    pub(crate) async fn follow_proposals(&self) -> Result<(), Error> {
+        let filter = RunFilter { unfinished: true, ..RunFilter::default() };
+        for row in self.store.runs(filter).await? {
+            let RunState::Proposed { proposal } = row.run.state else { continue };
+            let Some(proposal) = self.store.proposal(proposal).await? else { continue };
+            let proposal = self.merged_elsewhere(proposal).await?;
+            let answer = match proposal.state {
+                ProposalState::Open | ProposalState::Approved | ProposalState::Withdrawn => {
+                    continue;
+                }
+                ProposalState::Merged => Answer::Merged,
+                ProposalState::Rejected => Answer::Rejected,
+                ProposalState::Superseded => Answer::Superseded,
+            };
+            let scribe = self.scribe_of(&row)?;
+            self.apply(row.id, &Command::Answered { answer }, &scribe, Along::default()).await?;
+        }
+        Ok(())
+    }
+
+    /// A proposal that somebody merged with git itself is merged, and the ledger says by whose hand.
+    async fn merged_elsewhere(&self, mut proposal: Proposal) -> Result<Proposal, Error> {
+        let target = proposal.facts.get("target").and_then(|t| t.as_str()).map(str::to_owned);
+        let (true, Some(target)) = (proposal.state.is_open(), target) else { return Ok(proposal) };
+        let Ok((local, branch)) = self.local_of(&proposal) else { return Ok(proposal) };
+        let merged = local.standing(&branch, &target).await.is_ok_and(|standing| standing.merged);
+        if merged {
+            let note = Note::new("proposal.merged", "found merged, not by hob")
+                .fact("proposal", proposal.id.to_string())
+                .fact("target", target)
+                .fact("digest", proposal.digest.to_string());
+            proposal.state = ProposalState::Merged;
+            proposal.updated = self.clock.now();
+            self.answer(&Actor::house(), proposal.clone(), note).await?;
+        }
+        Ok(proposal)
+    }
+}

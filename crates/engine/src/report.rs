@@ -1,0 +1,172 @@
+//! A run as `hob run --json` and `hob runs show --json` tell it.
+
+use domain::dependency::{Left, Why};
+use domain::report::{Cost, LedgerReport, MachineReport, Outcome, RunReport, Seconds};
+use runs::{Ending, State};
+use store::record::RunRow;
+
+use crate::error::Error;
+use crate::facts::Facts;
+use crate::house::House;
+use crate::perform::verify_millis_as_seconds as seconds;
+
+impl House {
+    /// The report of a run, as far as it has come. `None` while it is under way.
+    pub async fn report(&self, run: domain::RunId) -> Result<Option<RunReport>, Error> {
+        let row = self.load(run).await?;
+        let facts = Facts::read(row.id, &row.facts)?;
+        let machine = crate::persist::from_record(&row.run);
+        let Some(outcome) = outcome(&machine.state) else { return Ok(None) };
+        let entries = self.store.ledger_rows_of_run(run).await?.len() as u64;
+        let standing = self.ledger_standing().await?;
+        let brain = facts.outcome.as_ref();
+        let backend = facts.machines.backend;
+        let left = left(&facts, brain.map(|o| o.left.clone()).unwrap_or_default());
+        let escalated =
+            matches!(outcome, Outcome::Escalated | Outcome::Denied | Outcome::Cancelled);
+        Ok(Some(RunReport {
+            run,
+            agent: row.agent.name.clone(),
+            outcome,
+            reason: reason(&facts, &machine),
+            complete: brain.is_some_and(|o| o.complete)
+                && !facts.checks_incomplete
+                && !left.iter().any(|l| l.why.makes_incomplete()),
+            proposal: facts.proposal.clone(),
+            updates: if escalated {
+                vec![]
+            } else {
+                brain.map(|o| o.updates.clone()).unwrap_or_default()
+            },
+            left,
+            checks: facts.checks.clone(),
+            verdict: facts.verdict.clone(),
+            machine: backend.map(|backend| MachineReport {
+                backend,
+                isolation: backend.isolation(),
+                acted: facts.machines.acted,
+                verified: facts.machines.verified,
+            }),
+            attempts: machine.attempts,
+            cost: Cost { tokens: 0, usd: "0.00".to_owned() },
+            seconds: Seconds {
+                total: seconds(row.updated.millis_since(machine.accepted)),
+                prepare: seconds(facts.spent.prepare),
+                act: seconds(facts.spent.act),
+                verify: seconds(facts.spent.verify),
+                judge: seconds(facts.spent.judge),
+            },
+            ledger: LedgerReport { entries, root: standing.root, size: standing.size },
+        }))
+    }
+}
+
+const fn outcome(state: &State) -> Option<Outcome> {
+    match state {
+        State::Queued | State::Working { .. } | State::Waiting { .. } | State::Stopping { .. } => {
+            None
+        }
+        State::Proposed { .. } => Some(Outcome::Proposed),
+        State::Ended { ending } => Some(match ending {
+            Ending::Merged | Ending::Rejected | Ending::Superseded => Outcome::Proposed,
+            Ending::NoChange => Outcome::NoChange,
+            Ending::Reported => Outcome::Reported,
+            Ending::Denied => Outcome::Denied,
+            Ending::Escalated => Outcome::Escalated,
+            Ending::Cancelled => Outcome::Cancelled,
+        }),
+    }
+}
+
+fn reason(facts: &Facts, run: &runs::Run) -> String {
+    if let State::Ended { ending: Ending::Cancelled } = run.state {
+        return "stopped on request".to_owned();
+    }
+    if !facts.reason.is_empty() {
+        return facts.reason.clone();
+    }
+    if let Some(failure) = run.failures.last()
+        && matches!(run.state, State::Ended { .. })
+    {
+        return failure.reason.clone();
+    }
+    facts.outcome.as_ref().map(|o| o.title.clone()).unwrap_or_default()
+}
+
+/// What the brain left, and after a failed verification what broke: that is never silent.
+fn left(facts: &Facts, mut left: Vec<Left>) -> Vec<Left> {
+    let Some(outcome) = &facts.outcome else { return left };
+    let broken: Vec<_> =
+        facts.checks.iter().filter(|check| !check.newly_failing.is_empty()).collect();
+    if broken.is_empty() || facts.proposal.is_some() {
+        return left;
+    }
+    let error: String = broken
+        .iter()
+        .map(|check| format!("`{}` newly fails:\n{}", check.command, check.excerpt))
+        .collect::<Vec<_>>()
+        .join("\n");
+    for update in &outcome.updates {
+        let advisories: Vec<Option<String>> = if update.advisories.is_empty() {
+            vec![None]
+        } else {
+            update.advisories.iter().cloned().map(Some).collect()
+        };
+        for advisory in advisories {
+            let told = left.iter().any(|l| l.package == update.package && l.advisory == advisory);
+            if !told {
+                left.push(Left {
+                    ecosystem: Some(update.ecosystem),
+                    advisory,
+                    package: update.package.clone(),
+                    version: update.from.clone(),
+                    why: Why::NeedsCodeChange,
+                    detail: error.clone(),
+                });
+            }
+        }
+    }
+    left
+}
+
+/// A run in a list.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct RunLine {
+    /// The run.
+    pub run: domain::RunId,
+    /// The agent's name.
+    pub agent: String,
+    /// The repository as its user named it.
+    pub repository: String,
+    /// Where it is.
+    pub state: String,
+    /// How it ended, or which step it is in.
+    pub detail: String,
+    /// When it was accepted.
+    pub accepted: String,
+    /// Why, in one sentence.
+    pub reason: String,
+}
+
+/// A row as a line of a list.
+pub(crate) fn run_line(row: &RunRow) -> Result<RunLine, Error> {
+    let facts = Facts::read(row.id, &row.facts)?;
+    let run = crate::persist::from_record(&row.run);
+    let detail = match &run.state {
+        State::Queued => String::new(),
+        State::Working { attempt, step } => format!("{} (attempt {attempt})", step.name()),
+        State::Waiting { gate: runs::Gate::Retry { at, .. }, .. } => format!("retry at {at}"),
+        State::Proposed { proposal } => proposal.to_string(),
+        State::Stopping { step } => step.name().to_owned(),
+        State::Ended { ending } => ending.name().to_owned(),
+    };
+    Ok(RunLine {
+        run: row.id,
+        agent: row.agent.name.clone(),
+        repository: facts.request.source.clone(),
+        state: run.state.name().to_owned(),
+        detail,
+        accepted: run.accepted.to_string(),
+        reason: reason(&facts, &run).lines().next().unwrap_or_default().to_owned(),
+    })
+}

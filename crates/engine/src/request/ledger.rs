@@ -1,0 +1,201 @@
+//! Questions to the audit log: verify, show, export, prove.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, Write};
+
+use base64::Engine as _;
+use domain::RunId;
+use ledger::export::{self, Import};
+use ledger::{Bundle, Entry, Inclusion, Seal, Verification, Verifier, VerifierKey, bundle};
+
+use crate::error::Error;
+use crate::house::House;
+
+/// How many rows are read at a time.
+const PAGE: usize = 2_000;
+
+/// What a verification came to.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Verified {
+    /// Whether nothing is wrong.
+    pub clean: bool,
+    /// How many entries there are.
+    pub size: u64,
+    /// How many of them a signed checkpoint covers.
+    pub sealed: u64,
+    /// The root over all of them, base64; empty where places are missing.
+    pub root: String,
+    /// The key that signs.
+    pub key: String,
+    /// What is wrong, each with its place.
+    pub faults: Vec<String>,
+    /// How many more faults there are than are told.
+    pub more: usize,
+}
+
+/// An entry for people.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Shown {
+    /// Its place in the log.
+    pub index: u64,
+    /// When.
+    pub at: String,
+    /// Who.
+    pub actor: String,
+    /// What.
+    pub action: String,
+    /// For which run.
+    pub run: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// With what small facts.
+    pub facts: BTreeMap<String, serde_json::Value>,
+    /// With what content, by salted digest.
+    pub payloads: Vec<ledger::PayloadRef>,
+}
+
+fn verified(verification: Verification, key: &VerifierKey) -> Verified {
+    let root = verification.root.map(|root| base64::engine::general_purpose::STANDARD.encode(root));
+    Verified {
+        clean: verification.is_clean(),
+        size: verification.size,
+        sealed: verification.sealed,
+        root: root.unwrap_or_default(),
+        key: key.to_string(),
+        faults: verification.faults.iter().map(ToString::to_string).collect(),
+        more: verification.more,
+    }
+}
+
+/// Verifies an export offline: by `key`, or by the key that it names itself.
+pub fn verify_export(mut from: impl BufRead, key: Option<&str>) -> Result<Verified, Error> {
+    let unreadable = |error: &dyn std::error::Error| {
+        Error::fixable(error.to_string(), "name a file that `hob ledger export` wrote")
+    };
+    let key = key.map(VerifierKey::parse).transpose().map_err(|error| unreadable(&error))?;
+    let mut import = Import::default();
+    let mut line = String::new();
+    loop {
+        line.clear();
+        if from.read_line(&mut line).map_err(|error| unreadable(&error))? == 0 {
+            break;
+        }
+        import.push(line.trim_end_matches('\n')).map_err(|error| unreadable(&error))?;
+    }
+    let imported = import.finish(key.as_ref(), &[]).map_err(|error| unreadable(&error))?;
+    Ok(verified(imported.verification, &imported.key))
+}
+
+impl House {
+    /// Verifies the whole log: every entry, every stored hash, every checkpoint.
+    pub async fn verify_ledger(&self) -> Result<Verified, Error> {
+        let mut verifier = Verifier::default();
+        let mut from = 0;
+        loop {
+            let rows = self.store.ledger_rows(from, PAGE).await?;
+            let Some(last) = rows.last() else { break };
+            from = last.index + 1;
+            for row in &rows {
+                verifier.push(row.index, &row.entry.bytes, row.entry.leaf_hash);
+            }
+        }
+        let checkpoints = self.store.checkpoints().await?;
+        let newest = checkpoints.last().map_or(0, |checkpoint| checkpoint.size);
+        let count = ledger::tree::hash_count(newest)
+            .map_err(|error| Error::Inconsistent(error.to_string()))?;
+        let indexes: Vec<u64> = (0..count).collect();
+        let mut stored = BTreeMap::new();
+        for some in indexes.chunks(PAGE) {
+            stored.extend(self.hashes(some).await?);
+        }
+        let seals: Vec<Seal> = checkpoints
+            .into_iter()
+            .map(|c| Seal { note: c.note, claimed: Some((c.size, c.root)) })
+            .collect();
+        let key = self.key.verifier();
+        Ok(verified(verifier.finish(Some(&stored), &seals, key), key))
+    }
+
+    /// Entries, of one run or from a place on.
+    pub async fn show_ledger(
+        &self,
+        run: Option<RunId>,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Shown>, Error> {
+        let rows = match run {
+            Some(run) => {
+                self.load(run).await?;
+                let rows = self.store.ledger_rows_of_run(run).await?;
+                rows.into_iter().filter(|row| row.index >= from).take(limit).collect()
+            }
+            None => self.store.ledger_rows(from, limit).await?,
+        };
+        rows.into_iter()
+            .map(|row| {
+                let entry = Entry::parse(&row.entry.bytes).map_err(|error| {
+                    Error::Inconsistent(format!("entry {}: {error}", row.index))
+                })?;
+                Ok(Shown {
+                    index: row.index,
+                    at: entry.at.to_string(),
+                    actor: entry.actor,
+                    action: entry.action,
+                    run: entry.run.map(|run| run.to_string()),
+                    reason: entry.reason,
+                    facts: entry.facts,
+                    payloads: entry.payloads,
+                })
+            })
+            .collect()
+    }
+
+    /// Writes the whole log so that it verifies anywhere.
+    pub async fn export_ledger(&self, out: &mut (dyn Write + Send)) -> Result<(), Error> {
+        self.seal().await?;
+        let io = |error: std::io::Error| {
+            Error::fixable(format!("writing the export: {error}"), "make space for it")
+        };
+        let checkpoints = self.store.checkpoints().await?;
+        let size = checkpoints.last().map_or(0, |checkpoint| checkpoint.size);
+        let header = export::header(self.key.verifier(), size, checkpoints.len() as u64);
+        writeln!(out, "{}", header.trim_end()).map_err(io)?;
+        for checkpoint in &checkpoints {
+            writeln!(out, "{}", export::checkpoint(&checkpoint.note).trim_end()).map_err(io)?;
+        }
+        let mut from = 0;
+        while from < size {
+            let rows = self.store.ledger_rows(from, PAGE).await?;
+            let Some(last) = rows.last() else { break };
+            from = last.index + 1;
+            for row in rows.iter().filter(|row| row.index < size) {
+                let line = export::entry(row.index, &row.entry.bytes, &row.entry.leaf_hash);
+                writeln!(out, "{}", line.trim_end()).map_err(io)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A proof that one run's entries are in the log, as one JSON document.
+    pub async fn prove_run(&self, run: RunId) -> Result<String, Error> {
+        self.load(run).await?;
+        self.seal().await?;
+        let newest = self.store.checkpoints().await?.pop();
+        let newest = newest.ok_or_else(|| Error::Inconsistent("nothing is sealed".to_owned()))?;
+        let broken = |error: ledger::tree::TreeError| Error::Inconsistent(error.to_string());
+        let mut entries = Vec::new();
+        for row in self.store.ledger_rows_of_run(run).await? {
+            let needed = Inclusion::needed(row.index, newest.size).map_err(broken)?;
+            let stored = self.hashes(&needed).await?;
+            let proof = Inclusion::prove(&stored, row.index, newest.size).map_err(broken)?;
+            entries.push(bundle::Proven {
+                index: row.index,
+                bytes: row.entry.bytes,
+                path: proof.hashes,
+            });
+        }
+        let bundle =
+            Bundle { run, key: self.key.verifier().clone(), checkpoint: newest.note, entries };
+        Ok(bundle.to_json())
+    }
+}

@@ -1,0 +1,94 @@
+//! Merging: the only thing that moves a target branch, and only after the gates.
+
+use domain::{Actor, ProposalId};
+use forge::export::Authorship;
+use forge::local::MergeRequest;
+use runs::Answer;
+use store::record::ProposalState;
+
+use super::review::{ANSWER_FENCE, approvals_needed, local_error, text};
+use crate::audit::Note;
+use crate::error::Error;
+use crate::house::House;
+
+/// What a merge did.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Merged {
+    /// The proposal.
+    pub proposal: ProposalId,
+    /// The branch that moved.
+    pub target: String,
+    /// The commit it is at now.
+    pub commit: domain::CommitId,
+    /// Work trees that have the branch checked out and still show what was there before.
+    pub behind: Vec<Behind>,
+}
+
+/// A work tree that still shows what was there before a merge.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Behind {
+    /// Where it is.
+    pub work_tree: String,
+    /// The command that brings it along and keeps uncommitted changes.
+    pub command: String,
+}
+
+impl House {
+    /// Merges an approved proposal into its target branch. `merge_commit` allows a merge commit where
+    /// the target moved and the change still applies cleanly.
+    pub async fn merge(
+        &self,
+        actor: &Actor,
+        id: ProposalId,
+        merge_commit: bool,
+    ) -> Result<Merged, Error> {
+        let mut proposal = self.answerable(id).await?;
+        let given =
+            proposal.approvals.iter().filter(|a| a.digest == proposal.digest).count() as u64;
+        let needed = approvals_needed(&proposal);
+        if given < needed {
+            return Err(Error::Refused(format!(
+                "{id} has {given} of {needed} approvals; give one with `hob review approve {id}`"
+            )));
+        }
+        let target = text(&proposal, "target").ok_or_else(|| {
+            Error::Refused(format!(
+                "{id} was made on a detached HEAD: there is no branch to merge into"
+            ))
+        })?;
+        self.check_head(&proposal).await?;
+        let (local, branch) = self.local_of(&proposal)?;
+        let request = MergeRequest {
+            branch,
+            target: target.clone(),
+            approved: proposal.digest,
+            merge_commit: merge_commit.then(|| Authorship {
+                name: actor.name.clone(),
+                email: "hob@localhost".to_owned(),
+                at: self.clock.now(),
+                message: format!("Merge {}\n\nHob-Proposal: {id}\n", proposal.title),
+            }),
+        };
+        let merged =
+            local.merge(&request, ANSWER_FENCE).await.map_err(|error| local_error(&error))?;
+        let note = Note::new("proposal.merged", "approved, and asked for by a person")
+            .fact("proposal", id.to_string())
+            .fact("target", target.as_str())
+            .fact("commit", merged.commit.as_str())
+            .fact("digest", proposal.digest.to_string());
+        proposal.state = ProposalState::Merged;
+        proposal.updated = self.clock.now();
+        let run = proposal.run;
+        self.answer(actor, proposal, note).await?;
+        self.end_run(actor, run, Answer::Merged).await?;
+        let behind = merged
+            .behind
+            .into_iter()
+            .map(|behind| Behind {
+                work_tree: behind.work_tree.display().to_string(),
+                command: behind.command,
+            })
+            .collect();
+        Ok(Merged { proposal: id, target, commit: merged.commit, behind })
+    }
+}

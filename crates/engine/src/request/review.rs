@@ -1,0 +1,293 @@
+//! Proposals that live in hob: look at them, approve, reject.
+
+use domain::report::ProposalReport;
+use domain::{Actor, ProposalId};
+use forge::local::{Branch, LocalError, Withdrawn};
+use forge::{LocalForge, Source};
+use runs::{Answer, Command};
+use store::port::ProposalFilter;
+use store::record::{Approval, Proposal, ProposalState};
+use store::transaction::Write;
+
+use crate::audit::Note;
+use crate::commit::{Along, Applied};
+use crate::error::Error;
+use crate::house::House;
+
+/// A proposal as people see it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Review {
+    /// The proposal.
+    pub id: ProposalId,
+    /// Its run.
+    pub run: domain::RunId,
+    /// Its agent.
+    pub agent: String,
+    /// The repository as its user named it.
+    pub repository: String,
+    /// What became of it.
+    pub state: &'static str,
+    /// Its branch.
+    pub branch: String,
+    /// The branch that a merge moves.
+    pub target: Option<String>,
+    /// The commit it starts from.
+    pub base: domain::CommitId,
+    /// The commit it leads to.
+    pub head: domain::CommitId,
+    /// What an approval binds to.
+    pub digest: domain::Digest,
+    /// Its title.
+    pub title: String,
+    /// Its text, Markdown.
+    pub body: String,
+    /// How many approvals a merge needs.
+    pub approvals_needed: u64,
+    /// Who approved.
+    pub approvals: Vec<String>,
+    /// When it was published.
+    pub made: String,
+}
+
+/// The proposal as a run's report has it.
+pub(crate) fn report(proposal: &Proposal) -> ProposalReport {
+    ProposalReport {
+        id: proposal.id,
+        branch: proposal.branch.clone(),
+        base: proposal.base.clone(),
+        head: proposal.head.clone(),
+        digest: proposal.digest,
+        title: proposal.title.clone(),
+        url: None,
+    }
+}
+
+pub(super) fn text(proposal: &Proposal, key: &str) -> Option<String> {
+    proposal.facts.get(key).and_then(|value| value.as_str()).map(str::to_owned)
+}
+
+pub(super) fn approvals_needed(proposal: &Proposal) -> u64 {
+    // A proposal without the number is not one of ours: one more than anybody can give.
+    proposal.facts.get("approvals_needed").and_then(serde_json::Value::as_u64).unwrap_or(u64::MAX)
+}
+
+fn review(proposal: &Proposal) -> Review {
+    Review {
+        id: proposal.id,
+        run: proposal.run,
+        agent: proposal.agent.clone(),
+        repository: text(proposal, "source").unwrap_or_else(|| proposal.repository.clone()),
+        state: proposal.state.name(),
+        branch: proposal.branch.clone(),
+        target: text(proposal, "target"),
+        base: proposal.base.clone(),
+        head: proposal.head.clone(),
+        digest: proposal.digest,
+        title: proposal.title.clone(),
+        body: proposal.body.clone(),
+        approvals_needed: approvals_needed(proposal),
+        approvals: proposal
+            .approvals
+            .iter()
+            .filter(|approval| approval.digest == proposal.digest)
+            .map(|approval| approval.actor.clone())
+            .collect(),
+        made: proposal.made.to_string(),
+    }
+}
+
+impl House {
+    /// Proposals, newest first.
+    pub async fn list_reviews(&self, all: bool) -> Result<Vec<Review>, Error> {
+        let states = if all { vec![] } else { vec![ProposalState::Open, ProposalState::Approved] };
+        let filter = ProposalFilter { states, ..ProposalFilter::default() };
+        Ok(self.store.proposals(filter).await?.iter().map(review).collect())
+    }
+
+    /// One proposal.
+    pub async fn show_review(&self, id: ProposalId) -> Result<Review, Error> {
+        Ok(review(&self.proposal(id).await?))
+    }
+
+    /// A proposal's change, as `git diff` shows one.
+    pub async fn diff_review(&self, id: ProposalId) -> Result<String, Error> {
+        let proposal = self.proposal(id).await?;
+        let mirror = self.mirror_of(&proposal)?;
+        let read = crate::supervise::blocking("read mirror", move || {
+            let trees = mirror.trees()?;
+            trees.diff(&proposal.base, &proposal.head)
+        });
+        let files = read.await?.map_err(|error| Error::Inconsistent(crate::chain(&error)))?;
+        Ok(forge::tree::unified(&files))
+    }
+
+    /// Approves exactly the bytes that `digest` names (the proposal's own where none is given).
+    ///
+    /// The requester of a change is never its approver, where a second person could be: in a data folder
+    /// that only one person can reach nobody else could ever approve, so there it is allowed, said in
+    /// the ledger, and shown (`docs/decisions/0004-approving-alone.md`).
+    pub async fn approve(
+        &self,
+        actor: &Actor,
+        id: ProposalId,
+        digest: Option<domain::Digest>,
+    ) -> Result<Review, Error> {
+        let mut proposal = self.answerable(id).await?;
+        let digest = digest.unwrap_or(proposal.digest);
+        if digest != proposal.digest {
+            return Err(Error::Refused(format!(
+                "{id} is {}, not {digest}: look at it again with `hob review diff {id}`",
+                proposal.digest
+            )));
+        }
+        let own = text(&proposal, "requester").as_deref() == Some(actor.name.as_str());
+        if own && !self.settings.alone {
+            return Err(Error::Refused(format!(
+                "{} asked for this change, and the requester of a change is never its approver",
+                actor.name
+            )));
+        }
+        self.check_head(&proposal).await?;
+        let approval = Approval { actor: actor.name.clone(), digest, at: self.clock.now() };
+        if !proposal.approvals.iter().any(|a| a.actor == actor.name && a.digest == digest) {
+            proposal.approvals.push(approval);
+        }
+        let given = proposal.approvals.iter().filter(|a| a.digest == digest).count() as u64;
+        if given >= approvals_needed(&proposal) {
+            proposal.state = ProposalState::Approved;
+        }
+        proposal.updated = self.clock.now();
+        let note = Note::new("proposal.approved", "exactly these bytes")
+            .fact("proposal", id.to_string())
+            .fact("digest", digest.to_string())
+            .fact("own_request", own);
+        let shown = review(&proposal);
+        self.answer(actor, proposal, note).await?;
+        Ok(shown)
+    }
+
+    /// Refuses a proposal; its branch goes where nobody has touched it.
+    pub async fn reject(&self, actor: &Actor, id: ProposalId, why: &str) -> Result<Review, Error> {
+        let mut proposal = self.answerable(id).await?;
+        let mut note = Note::new("proposal.rejected", why).fact("proposal", id.to_string());
+        if let Err(error) = self.remove_branch(&proposal).await {
+            note = note.fact("branch_kept_because", error.to_string());
+        }
+        proposal.state = ProposalState::Rejected;
+        proposal.updated = self.clock.now();
+        let shown = review(&proposal);
+        let run = proposal.run;
+        self.answer(actor, proposal, note).await?;
+        self.end_run(actor, run, Answer::Rejected).await?;
+        Ok(shown)
+    }
+
+    /// Ends the run of a proposal; one that has ended meanwhile stays as it is.
+    pub(super) async fn end_run(
+        &self,
+        actor: &Actor,
+        run: domain::RunId,
+        answer: Answer,
+    ) -> Result<(), Error> {
+        let scribe = self.scribe_of(&self.load(run).await?)?.by(actor);
+        match self.apply(run, &Command::Answered { answer }, &scribe, Along::default()).await? {
+            Applied::Taken | Applied::Refused(_) => Ok(()),
+        }
+    }
+
+    pub(crate) async fn answer(
+        &self,
+        actor: &Actor,
+        proposal: Proposal,
+        note: Note,
+    ) -> Result<(), Error> {
+        let scribe = self.scribe_of(&self.load(proposal.run).await?)?.by(actor);
+        let mut tx = crate::commit::written(&scribe, vec![note]);
+        tx.proposals = vec![Write::Update(proposal)];
+        self.commit(tx).await
+    }
+
+    pub(super) async fn proposal(&self, id: ProposalId) -> Result<Proposal, Error> {
+        self.store.proposal(id).await?.ok_or_else(|| {
+            Error::fixable(
+                format!("there is no proposal {id}"),
+                "`hob review list --all` shows those there are",
+            )
+        })
+    }
+
+    pub(super) async fn answerable(&self, id: ProposalId) -> Result<Proposal, Error> {
+        let proposal = self.proposal(id).await?;
+        if proposal.state.is_open() {
+            Ok(proposal)
+        } else {
+            Err(Error::Refused(format!("{id} is {} already", proposal.state.name())))
+        }
+    }
+
+    pub(super) fn mirror_of(&self, proposal: &Proposal) -> Result<forge::Mirror, Error> {
+        let place = text(proposal, "source").unwrap_or_else(|| proposal.repository.clone());
+        let source = Source::find(&place, std::path::Path::new("/"))
+            .map_err(|error| Error::fixable(crate::chain(&error), error.hint()))?;
+        self.mirrors
+            .mirror(&source)
+            .map_err(|error| Error::fixable(crate::chain(&error), error.hint()))
+    }
+
+    pub(crate) fn local_of(&self, proposal: &Proposal) -> Result<(LocalForge, Branch), Error> {
+        let local =
+            LocalForge::new(self.mirror_of(proposal)?).map_err(|error| local_error(&error))?;
+        let branch = Branch {
+            run: proposal.run,
+            name: proposal.branch.clone(),
+            head: proposal.head.clone(),
+            base: proposal.base.clone(),
+        };
+        Ok((local, branch))
+    }
+
+    /// What is approved is what the branch holds now.
+    pub(super) async fn check_head(&self, proposal: &Proposal) -> Result<(), Error> {
+        let (local, branch) = self.local_of(proposal)?;
+        let target = text(proposal, "target").unwrap_or_default();
+        let standing =
+            local.standing(&branch, &target).await.map_err(|error| local_error(&error))?;
+        match standing.branch {
+            Some(head) if head == proposal.head => Ok(()),
+            Some(head) => Err(Error::Refused(format!(
+                "the branch `{}` is at {}, not at {} as it was proposed",
+                proposal.branch,
+                head.short(),
+                proposal.head.short()
+            ))),
+            None => Err(Error::Refused(format!(
+                "the branch `{}` is gone; run the agent again",
+                proposal.branch
+            ))),
+        }
+    }
+
+    /// Deletes a proposal's branch where it is still as it was pushed.
+    pub(crate) async fn remove_branch(&self, proposal: &Proposal) -> Result<(), Error> {
+        let (local, branch) = self.local_of(proposal)?;
+        let gone =
+            local.withdraw(&branch, ANSWER_FENCE).await.map_err(|error| local_error(&error))?;
+        match gone {
+            Withdrawn::Deleted | Withdrawn::WasGone => Ok(()),
+            Withdrawn::Kept { why } => Err(Error::Refused(why)),
+        }
+    }
+}
+
+/// What a person says comes after everything that a run does.
+pub(super) const ANSWER_FENCE: domain::Fence = domain::Fence(u64::MAX);
+
+/// What a local repository refuses is refused; everything else the person can mend.
+pub(super) fn local_error(error: &LocalError) -> Error {
+    match error {
+        LocalError::Refused { .. } => {
+            Error::Refused(format!("{}; {}", crate::chain(error), error.hint()))
+        }
+        _ => Error::fixable(crate::chain(error), error.hint()),
+    }
+}

@@ -1,0 +1,215 @@
+//! A person asks for a run on a repository.
+
+use domain::event::Event;
+use domain::{Actor, EventId, RunId};
+use forge::Source;
+use routing::admission::{Admission, Standing, decide, identity};
+use routing::definition::{Setting, read};
+use runs::{Limits, Run};
+use serde_json::json;
+use store::error::CommitError;
+use store::port::{ProposalFilter, RunFilter};
+use store::record::{AgentVersion, EventOutcome, OutcomeRow, ProposalState, RunRow};
+use store::transaction::{Guard, Write};
+
+use crate::audit::{Note, Scribe};
+use crate::error::Error;
+use crate::facts::{Facts, Request};
+use crate::house::House;
+use crate::progress::Progress;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct StartRun {
+    /// The definition's text.
+    pub definition: String,
+    /// Settings on top of it.
+    pub settings: Vec<String>,
+    /// The repository as its user names it: an absolute path or a URL.
+    pub source: String,
+    /// The branch, where one is named.
+    pub branch: Option<String>,
+    /// Where the advisories are.
+    pub advisories: Option<String>,
+}
+
+impl Request {
+    /// The agent that the request's definition makes.
+    pub(crate) fn agent(&self) -> Result<domain::agent::Agent, Error> {
+        agent(&self.definition, &self.settings)
+    }
+}
+
+fn agent(definition: &str, settings: &[String]) -> Result<domain::agent::Agent, Error> {
+    let settings = settings
+        .iter()
+        .map(|text| text.parse::<Setting>())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| Error::Fixable { problem: error.to_string(), hint: None })?;
+    read(definition, &settings).map_err(|error| {
+        Error::fixable(error.to_string(), "`hob agents check FILE` shows all that is wrong")
+    })
+}
+
+impl House {
+    /// Accepts the request as an event and starts a run, or joins the unfinished one of the same work.
+    pub async fn start_run(&self, actor: &Actor, asked: StartRun) -> Result<RunId, Error> {
+        let agent = agent(&asked.definition, &asked.settings)?;
+        let source = Source::find(&asked.source, std::path::Path::new("/"))
+            .map_err(|error| Error::fixable(crate::chain(&error), error.hint()))?;
+        let repository = source.identity();
+        let work = identity(&agent, &repository, asked.branch.as_deref().unwrap_or("HEAD"));
+        loop {
+            let standing = self.standing(&agent.name, &repository, &work.to_string()).await?;
+            let event = self.event(actor, &asked, &agent.name);
+            match decide(&agent, &asked.source, &standing) {
+                Admission::Join(run) => {
+                    let outcome = EventOutcome::Coalesced { run };
+                    self.settle(event, outcome, "joins the unfinished run").await?;
+                    self.listener.hear(&Progress::Run { run, resumed: true });
+                    return Ok(run);
+                }
+                Admission::Filtered { reason } => {
+                    let outcome = EventOutcome::Filtered { reason: reason.clone() };
+                    self.settle(event, outcome, &reason).await?;
+                    return Err(Error::Refused(reason));
+                }
+                Admission::Limited { limit } => {
+                    let outcome = EventOutcome::RateLimited { limit: limit.clone() };
+                    self.settle(event, outcome, &limit).await?;
+                    return Err(Error::Refused(limit));
+                }
+                Admission::Start => {
+                    let row = self.new_run(&agent, &repository, work.to_string(), &asked, &event);
+                    match self.accept(event, row).await {
+                        Ok(run) => {
+                            self.failpoint.hit("run-accepted");
+                            self.listener.hear(&Progress::Run { run, resumed: false });
+                            return Ok(run);
+                        }
+                        // Somebody else began the same work at the same instant: it is joined.
+                        Err(Error::Commit(CommitError::Duplicate { what: "run", .. })) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+            }
+        }
+    }
+
+    async fn standing(
+        &self,
+        agent: &str,
+        repository: &str,
+        identity: &str,
+    ) -> Result<Standing, Error> {
+        let filter = RunFilter {
+            identity: Some(identity.to_owned()),
+            unfinished: true,
+            ..RunFilter::default()
+        };
+        let unfinished = self
+            .store
+            .runs(filter)
+            .await?
+            .into_iter()
+            .find(|row| row.run.state.name() != "proposed")
+            .map(|row| row.id);
+        let filter = ProposalFilter {
+            agent: Some(agent.to_owned()),
+            repository: Some(repository.to_owned()),
+            states: vec![ProposalState::Open, ProposalState::Approved],
+            ..ProposalFilter::default()
+        };
+        let open = self.store.proposals(filter).await?.len();
+        Ok(Standing { unfinished, open_proposals: u32::try_from(open).unwrap_or(u32::MAX) })
+    }
+
+    fn event(&self, actor: &Actor, asked: &StartRun, agent: &str) -> Event {
+        let id = EventId::fresh(&*self.clock);
+        Event {
+            id,
+            source: "hob:command-line".to_owned(),
+            delivery: id.to_string(),
+            kind: "ticket.run".to_owned(),
+            repository: asked.source.clone(),
+            actor: actor.clone(),
+            at: self.clock.now(),
+            lineage: None,
+            payload: json!({
+                "agent": agent,
+                "settings": asked.settings,
+                "branch": asked.branch,
+                "advisories": asked.advisories,
+            })
+            .to_string(),
+        }
+    }
+
+    fn new_run(
+        &self,
+        agent: &domain::agent::Agent,
+        repository: &str,
+        identity: String,
+        asked: &StartRun,
+        event: &Event,
+    ) -> RunRow {
+        let now = self.clock.now();
+        let limits = Limits {
+            attempts_max: agent.budget.attempts,
+            losses_max: self.settings.losses_max,
+            time_ms: agent.budget.time_ms,
+            backoff_ms: self.settings.backoff_ms,
+            backoff_max_ms: self.settings.backoff_max_ms,
+        };
+        let facts = Facts::new(Request {
+            event: event.id,
+            actor: event.actor.clone(),
+            source: asked.source.clone(),
+            branch: asked.branch.clone(),
+            definition: asked.definition.clone(),
+            settings: asked.settings.clone(),
+            advisories: asked.advisories.clone(),
+        });
+        RunRow {
+            id: RunId::fresh(&*self.clock),
+            revision: 0,
+            agent: AgentVersion { name: agent.name.clone(), digest: agent.version },
+            repository: repository.to_owned(),
+            identity,
+            run: crate::persist::to_record(&Run::accepted(now, limits)),
+            facts: facts.document(),
+            updated: now,
+        }
+    }
+
+    async fn accept(&self, event: Event, row: RunRow) -> Result<RunId, Error> {
+        let run = row.id;
+        let scribe = Scribe { actor: event.actor.clone(), ..self.scribe_of(&row)? };
+        let note = Note::new("run.accepted", "a person asked for it")
+            .fact("event", event.id.to_string())
+            .fact("kind", event.kind.as_str())
+            .payload("event", event.payload.clone().into_bytes());
+        let mut tx = crate::commit::written(&scribe, vec![note]);
+        tx.guards = vec![Guard::NoUnfinishedRun { identity: row.identity.clone() }];
+        tx.outcomes = vec![OutcomeRow {
+            event: event.id,
+            outcome: EventOutcome::Ran { run },
+            at: self.clock.now(),
+        }];
+        tx.events = vec![event.into()];
+        tx.runs = vec![Write::Insert(row)];
+        self.commit(tx).await?;
+        Ok(run)
+    }
+
+    async fn settle(&self, event: Event, outcome: EventOutcome, reason: &str) -> Result<(), Error> {
+        let scribe = self.scribe_of_house(&event.actor);
+        let note = Note::new("event.settled", reason)
+            .fact("event", event.id.to_string())
+            .fact("repository", event.repository.as_str());
+        let mut tx = crate::commit::written(&scribe, vec![note]);
+        tx.outcomes = vec![OutcomeRow { event: event.id, outcome, at: self.clock.now() }];
+        tx.events = vec![event.into()];
+        self.commit(tx).await
+    }
+}
