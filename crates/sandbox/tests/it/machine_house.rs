@@ -95,7 +95,23 @@ impl House {
     }
 
     pub(crate) async fn launch(&self, spec: &MachineSpec) -> Box<dyn Machine> {
-        self.sandbox.launch(spec, Arc::clone(&self.audit) as Arc<dyn EgressAudit>).await.unwrap()
+        self.try_launch(spec).await.unwrap()
+    }
+
+    pub(crate) async fn try_launch(
+        &self,
+        spec: &MachineSpec,
+    ) -> Result<Box<dyn Machine>, SandboxError> {
+        self.sandbox.launch(spec, Arc::clone(&self.audit) as Arc<dyn EgressAudit>).await
+    }
+
+    /// Waits until what was dropped has been taken away in the background.
+    pub(crate) async fn gone(&self) {
+        let until = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !self.machines().is_empty() {
+            assert!(tokio::time::Instant::now() < until, "left: {:?}", self.machines());
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
     }
 
     pub(crate) async fn machine(&self) -> Box<dyn Machine> {
