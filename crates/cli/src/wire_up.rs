@@ -38,7 +38,7 @@ async fn open(
     workshop: Option<engine::Workshop>,
 ) -> Result<Arc<House>, Failure> {
     settings.make_data()?;
-    let store: Arc<dyn Store> = Arc::new(open_store(settings).await?);
+    let store: Arc<dyn Store> = Arc::new(open_store(settings)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let git = forge::Git::new(forge::git::Settings {
         path: settings.path.clone(),
@@ -67,9 +67,9 @@ async fn open(
     Ok(Arc::new(house))
 }
 
-async fn open_store(settings: &Settings) -> Result<store::sqlite::Sqlite, Failure> {
+fn open_store(settings: &Settings) -> Result<store::sqlite::Sqlite, Failure> {
     let folder = settings.data.join("store");
-    store::sqlite::Sqlite::open(&folder).await.map_err(|error| {
+    store::sqlite::Sqlite::open(&folder, &store::sqlite::Options::default()).map_err(|error| {
         Failure::fixable(
             engine::chain(&error),
             format!("look at the space and the permissions of `{}`", settings.data.display()),
