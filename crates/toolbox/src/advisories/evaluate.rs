@@ -166,7 +166,34 @@ fn at_least(version: &str, border: &str, compare: Compare<'_>) -> bool {
 }
 
 fn same(a: &str, b: &str, compare: Compare<'_>) -> bool {
-    a == b || order(a, b, compare) == Some(Ordering::Equal)
+    if a == b {
+        return true;
+    }
+    // Lists of affected versions are long, and orders parse their texts: most pairs differ at a glance.
+    let differ = matches!((head(a), head(b)), (Some(a), Some(b)) if a != b);
+    !differ && order(a, b, compare) == Some(Ordering::Equal)
+}
+
+/// The first three numbers of a version; `None` where an epoch or a huge number makes a glance unsafe.
+fn head(version: &str) -> Option<[u64; 3]> {
+    let mut rest = version.trim().trim_start_matches(['v', 'V']);
+    if rest.contains('!') {
+        return None;
+    }
+    let mut numbers = [0; 3];
+    for number in &mut numbers {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (text, after) = rest.split_at(digits);
+        if text.is_empty() {
+            break;
+        }
+        *number = text.parse().ok()?;
+        match after.strip_prefix('.') {
+            Some(after) => rest = after,
+            None => break,
+        }
+    }
+    Some(numbers)
 }
 
 /// Orders two versions, the second of which may be written short (`1.2` where the ecosystem wants `1.2.0`)

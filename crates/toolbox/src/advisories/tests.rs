@@ -416,6 +416,24 @@ proptest! {
     }
 
     #[test]
+    fn a_listed_version_is_found_in_every_spelling(
+        a in "v?0?[0-2](\\.0?[0-2]){0,3}(rc1|\\.post1|a1|-1)?(\\+x)?", b in "(0!|1!)?[0-2](\\.[0-2]){0,3}(rc1|\\.post1|a1|c1)?",
+    ) {
+        use super::{evaluate::{Answer, evaluate}, record::{Affected, Kind}};
+        let affected = Affected {
+            ecosystem: Python,
+            package: "p".to_owned(),
+            kind: Kind::Vulnerability,
+            ranges: Vec::new(),
+            versions: vec![a.clone()],
+            unreadable_ranges: false,
+        };
+        let compare = order(Python);
+        let found = evaluate(&affected, &b, &compare) != Answer::Unaffected;
+        prop_assert_eq!(found, compare(&a, &b) == Some(Ordering::Equal));
+    }
+
+    #[test]
     fn no_bytes_make_a_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), text in "\\PC{0,200}") {
         drop(super::osv::parse_json(&bytes));
         for text in [text.as_str(), &String::from_utf8_lossy(&bytes)] {

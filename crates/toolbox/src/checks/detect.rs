@@ -48,7 +48,7 @@ pub struct Detected {
     pub notes: Vec<String>,
 }
 
-/// Whether [`detect`] wants to read this file.
+/// Whether [`detect()`] wants to read this file.
 pub fn wants(path: &RepoPath) -> bool {
     if in_foreign_folder(path, &["node_modules", "vendor", "target", "site-packages"]) {
         return false;
