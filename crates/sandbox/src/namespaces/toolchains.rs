@@ -7,9 +7,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// How deep below a shown folder credential files are looked for: deep enough for an interpreter's
-/// prefix (`versions/3.12/pip.conf`, `v20/etc/npmrc`), too shallow for its libraries.
-const SEARCH_DEPTH: usize = 4;
+/// How deep below a shown folder credential files are looked for.
+const SEARCH_DEPTH: usize = 8;
+
+/// Folders of installed files, large and without anybody's settings: not looked into.
+const INSTALLED: [&str; 8] =
+    ["bin", "doc", "include", "lib", "lib64", "libexec", "share", "site-packages"];
 
 /// Files in which package managers and git keep credentials.
 const CREDENTIAL_FILES: [&str; 17] = [
@@ -257,7 +260,7 @@ fn look_for_credentials(folder: &Path, depth: usize, hidden: &mut Vec<PathBuf>) 
         let is_credential = CREDENTIAL_FILES.iter().any(|known| name == *known);
         if kind.is_file() && is_credential && !hidden.contains(&entry.path()) {
             hidden.push(entry.path());
-        } else if kind.is_dir() && depth > 1 {
+        } else if kind.is_dir() && depth > 1 && !INSTALLED.iter().any(|known| name == *known) {
             look_for_credentials(&entry.path(), depth - 1, hidden);
         }
     }

@@ -198,9 +198,6 @@ impl Shared {
             entries.push(Entry::ReadOnly { from: empty.clone(), at: path.to_owned() });
         }
         entries.push(Entry::Folder { at: "/run".into() });
-        entries.push(Entry::Folder { at: "/var".into() });
-        entries.push(Entry::Link { target: layout::TMP.into(), at: "/var/tmp".into() });
-        entries.push(Entry::Link { target: "/run".into(), at: "/var/run".into() });
         let shown = toolchains.shown.iter().filter_map(|path| resolved(path));
         let hidden = toolchains.hidden.iter();
         let hidden = hidden.map(|at| Entry::ReadOnly { from: empty.clone(), at: at.clone() });
@@ -216,6 +213,8 @@ impl Shared {
         for (name, at) in FOLDERS.into_iter().zip(places) {
             entries.push(Entry::Writable { from: folder.path().join(name), at: at.into() });
         }
+        // Not a link: toolchains may lie below, and bubblewrap follows no link to its own root.
+        entries.push(Entry::Writable { from: folder.path().join("tmp"), at: "/var/tmp".into() });
         // After the home folder: toolchains may lie below a home folder of the same name.
         entries.extend(self.toolchains.iter().cloned());
         for at in CERTIFICATES {

@@ -58,7 +58,7 @@ async fn nothing_of_the_hosts_files_is_there() {
     );
     assert_eq!(
         says(&*machine, "ls -A /var /run | sort | tr '\\n' ' '").await.trim(),
-        "/run: /var: hob-guest run tmp"
+        "/run: /var: hob-guest tmp"
     );
     machine.close().await.unwrap();
     other.close().await.unwrap();

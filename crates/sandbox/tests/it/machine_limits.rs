@@ -5,6 +5,9 @@ use sandbox::port::SandboxError;
 
 use crate::machine_house::{House, MIB, says, sh, spec, try_sh};
 
+/// Forks for ever, also where forking fails.
+pub(crate) const FORK_BOMB: &str = "import os\nwhile True:\n try: os.fork()\n except OSError: pass";
+
 fn limit<T: std::fmt::Debug>(result: Result<T, SandboxError>) -> String {
     match result {
         Err(SandboxError::Limit { limit }) => limit,
@@ -16,10 +19,7 @@ fn limit<T: std::fmt::Debug>(result: Result<T, SandboxError>) -> String {
 async fn a_fork_bomb_ends_with_its_command() {
     let house = House::new();
     let machine = house.machine().await;
-    let mut bomb = domain::exec::Exec::new(
-        ["python3", "-c", "import os\nwhile True:\n try: os.fork()\n except OSError: pass"],
-        "bomb",
-    );
+    let mut bomb = domain::exec::Exec::new(["python3", "-c", FORK_BOMB], "bomb");
     bomb.timeout_ms = 1_500;
     let result = machine.exec(&bomb, &mut crate::machine_house::Heard::default()).await.unwrap();
     assert_eq!(result.exit, Exit::TimedOut);
