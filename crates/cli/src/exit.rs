@@ -59,14 +59,14 @@ impl Failure {
     }
 }
 
-impl From<engine::Error> for Failure {
-    fn from(error: engine::Error) -> Self {
+impl From<engine::HouseError> for Failure {
+    fn from(error: engine::HouseError) -> Self {
         let exit = match &error {
-            engine::Error::Fixable { .. } | engine::Error::Store(_) | engine::Error::Commit(_) => {
-                Exit::Fixable
-            }
-            engine::Error::Refused(_) => Exit::Refused,
-            engine::Error::Task(_) | engine::Error::Inconsistent(_) => Exit::Bug,
+            engine::HouseError::Fixable { .. }
+            | engine::HouseError::Store(_)
+            | engine::HouseError::Commit(_) => Exit::Fixable,
+            engine::HouseError::Refused(_) => Exit::Refused,
+            engine::HouseError::Task(_) | engine::HouseError::Inconsistent(_) => Exit::Bug,
         };
         let hint = error.hint().map(str::to_owned);
         Self { exit, problem: engine::chain(&error), hint }

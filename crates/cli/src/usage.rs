@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
 /// What every command takes.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// The data folder (else HOB_DATA, else ~/.local/share/hob)
+    /// The data folder (else `HOB_DATA`, else ~/.local/share/hob)
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
 }

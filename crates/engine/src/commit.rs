@@ -9,7 +9,7 @@ use store::record::{JournalEntry, Machine, Proposal, RunRow};
 use store::transaction::{Transaction, Write};
 
 use crate::audit::{Note, Scribe};
-use crate::error::Error;
+use crate::error::HouseError;
 use crate::facts::Facts;
 use crate::house::House;
 use crate::outbox;
@@ -61,7 +61,7 @@ impl House {
         command: &Command,
         scribe: &Scribe,
         along: Along,
-    ) -> Result<Applied, Error> {
+    ) -> Result<Applied, HouseError> {
         loop {
             let row = self.load(id).await?;
             let run = crate::persist::from_record(&row.run);
@@ -81,7 +81,7 @@ impl House {
             };
             match self.commit(tx).await {
                 Ok(()) => return Ok(answer),
-                Err(Error::Commit(CommitError::StaleRevision { what: "run", .. })) => {}
+                Err(HouseError::Commit(CommitError::StaleRevision { what: "run", .. })) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -120,7 +120,11 @@ impl House {
     }
 
     /// Writes notes at once, apart from any state.
-    pub(crate) async fn write_notes(&self, scribe: &Scribe, notes: Vec<Note>) -> Result<(), Error> {
+    pub(crate) async fn write_notes(
+        &self,
+        scribe: &Scribe,
+        notes: Vec<Note>,
+    ) -> Result<(), HouseError> {
         if notes.is_empty() {
             return Ok(());
         }
@@ -132,7 +136,7 @@ impl House {
         &self,
         scribe: &Scribe,
         notes: Vec<Note>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), HouseError> {
         if !notes.is_empty() {
             self.store.commit(written(scribe, notes)).await?;
         }
@@ -140,12 +144,12 @@ impl House {
     }
 
     /// Commits, and waits where the disk is full: nothing is lost, and it goes on when there is space.
-    pub(crate) async fn commit(&self, tx: Transaction) -> Result<(), Error> {
+    pub(crate) async fn commit(&self, tx: Transaction) -> Result<(), HouseError> {
         let mut waited = Duration::ZERO;
         loop {
             let error = match self.store.commit(tx.clone()).await {
                 Ok(_) => return Ok(()),
-                Err(error) => Error::from(error),
+                Err(error) => HouseError::from(error),
             };
             if !error.is_full_disk() || waited >= FULL_DISK_WAIT || self.stopping() {
                 return Err(error);
@@ -163,9 +167,12 @@ impl House {
     }
 
     /// A run's row.
-    pub(crate) async fn load(&self, id: RunId) -> Result<RunRow, Error> {
+    pub(crate) async fn load(&self, id: RunId) -> Result<RunRow, HouseError> {
         self.store.run(id).await?.ok_or_else(|| {
-            Error::fixable(format!("there is no run {id}"), "`hob runs list` shows those there are")
+            HouseError::fixable(
+                format!("there is no run {id}"),
+                "`hob runs list` shows those there are",
+            )
         })
     }
 }

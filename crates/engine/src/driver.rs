@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::audit::Note;
 use crate::commit::{Along, Applied};
-use crate::error::Error;
+use crate::error::HouseError;
 use crate::house::House;
 use crate::perform::{self, Stage, StepError};
 use crate::progress::Progress;
@@ -51,7 +51,7 @@ enum Beat {
 
 impl House {
     /// Drives one run until it rests.
-    pub async fn drive(&self, run: RunId) -> Result<Rest, Error> {
+    pub async fn drive(&self, run: RunId) -> Result<Rest, HouseError> {
         let leave = self.leaving();
         loop {
             if leave.is_cancelled() {
@@ -87,7 +87,7 @@ impl House {
     }
 
     /// Starts a queued run.
-    pub(crate) async fn begin(&self, run: RunId) -> Result<(), Error> {
+    pub(crate) async fn begin(&self, run: RunId) -> Result<(), HouseError> {
         let row = self.load(run).await?;
         let scribe = self.scribe_of(&row)?;
         self.apply(run, &Command::Start, &scribe, Along::default()).await?;
@@ -99,9 +99,9 @@ impl House {
         run: RunId,
         claim: Claim,
         leave: &CancellationToken,
-    ) -> Result<(), Error> {
+    ) -> Result<(), HouseError> {
         let action = crate::outbox::from_document(&claim.row.new.body).map_err(|error| {
-            Error::Inconsistent(format!("outbox row {}: {error}", claim.row.id))
+            HouseError::Inconsistent(format!("outbox row {}: {error}", claim.row.id))
         })?;
         let done = (claim.row.id, claim.token);
         let scribe = self.scribe_of(&self.load(run).await?)?;
@@ -129,7 +129,7 @@ impl House {
         claim: &Claim,
         (fence, attempt, step): (Fence, u32, Step),
         leave: &CancellationToken,
-    ) -> Result<(), Error> {
+    ) -> Result<(), HouseError> {
         let done = (claim.row.id, claim.token);
         let row = self.load(run).await?;
         let scribe = self.scribe_of(&row)?;
@@ -178,7 +178,7 @@ impl House {
                 Ok(())
             }
             // Somebody else has it now; what was done here is done again there, idempotently.
-            Err(Error::Commit(store::error::CommitError::StaleLease { .. })) => Ok(()),
+            Err(HouseError::Commit(store::error::CommitError::StaleLease { .. })) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -189,7 +189,7 @@ impl House {
         stage: &mut Stage<'_>,
         step: Step,
         leave: &CancellationToken,
-    ) -> Result<Beat, Error> {
+    ) -> Result<Beat, HouseError> {
         let (notes, scribe, run) = (stage.notes.clone(), stage.scribe.clone(), stage.run);
         let may_be_cut = perform::may_be_cut(step);
         let mut work = std::pin::pin!(perform::step(stage, step));
@@ -229,7 +229,7 @@ impl House {
         machine: MachineId,
         scribe: &crate::audit::Scribe,
         done: (u64, u64),
-    ) -> Result<(), Error> {
+    ) -> Result<(), HouseError> {
         if let Some(machine) = self.take_machine(machine)
             && let Err(error) = machine.close().await
         {
@@ -256,7 +256,7 @@ impl House {
         scribe: &crate::audit::Scribe,
         done: (u64, u64),
         notes: Vec<Note>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), HouseError> {
         let mut tx = crate::commit::written(scribe, notes);
         tx.completed = vec![done];
         self.commit(tx).await

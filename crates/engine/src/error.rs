@@ -4,7 +4,7 @@ use store::error::{CommitError, Error as StoreError};
 
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum HouseError {
     /// The person can fix it; the text says how.
     #[error("{problem}")]
     Fixable {
@@ -30,7 +30,7 @@ pub enum Error {
     Inconsistent(String),
 }
 
-impl Error {
+impl HouseError {
     /// A problem that a person can fix.
     pub(crate) fn fixable(problem: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Fixable { problem: problem.into(), hint: Some(hint.into()) }
@@ -62,7 +62,7 @@ impl Error {
     }
 }
 
-impl From<crate::facts::FactsError> for Error {
+impl From<crate::facts::FactsError> for HouseError {
     fn from(error: crate::facts::FactsError) -> Self {
         Self::Inconsistent(error.to_string())
     }

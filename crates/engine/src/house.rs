@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use toolbox::registry::client::Client;
 
 use crate::audit::Scribe;
-use crate::error::Error;
+use crate::error::HouseError;
 use crate::facts::Facts;
 use crate::failpoint::Failpoint;
 use crate::progress::Listener;
@@ -112,9 +112,9 @@ pub struct House {
 
 impl House {
     /// Opens the house: takes a worker's name, ends what dead processes have left.
-    pub async fn open(parts: Parts) -> Result<Self, Error> {
+    pub async fn open(parts: Parts) -> Result<Self, HouseError> {
         let io = |what: &str, error: std::io::Error| {
-            Error::fixable(
+            HouseError::fixable(
                 format!("{what} in `{}` failed: {error}", parts.settings.data.display()),
                 "give this user the folder, or name another one with --data",
             )
@@ -123,7 +123,7 @@ impl House {
             .map_err(|error| io("taking a worker's name", error))?;
         let key = crate::keeper::key(&parts.settings.ledger_key(), &*parts.clock)?;
         let mirrors = Mirrors::open(parts.git.clone(), &parts.settings.data.join("mirrors"))
-            .map_err(|error| Error::fixable(error.to_string(), "look at the data folder"))?;
+            .map_err(|error| HouseError::fixable(error.to_string(), "look at the data folder"))?;
         std::fs::create_dir_all(parts.settings.scratch())
             .map_err(|error| io("making the scratch folder", error))?;
         let house = Self {
@@ -156,14 +156,17 @@ impl House {
         self.leave.is_cancelled()
     }
 
-    pub(crate) fn workshop(&self) -> Result<&Workshop, Error> {
+    pub(crate) fn workshop(&self) -> Result<&Workshop, HouseError> {
         self.workshop.as_ref().ok_or_else(|| {
-            Error::fixable("this command cannot work on runs", "use `hob run` or `hob runs resume`")
+            HouseError::fixable(
+                "this command cannot work on runs",
+                "use `hob run` or `hob runs resume`",
+            )
         })
     }
 
     /// Who writes about a run.
-    pub(crate) fn scribe_of(&self, row: &RunRow) -> Result<Scribe, Error> {
+    pub(crate) fn scribe_of(&self, row: &RunRow) -> Result<Scribe, HouseError> {
         let facts = Facts::read(row.id, &row.facts)?;
         Ok(Scribe {
             clock: self.clock.clone(),
@@ -186,9 +189,9 @@ impl House {
     }
 
     /// A folder of the data folder for one step; gone with the handle, emptied when the house opens.
-    pub(crate) fn scratch(&self) -> Result<tempfile::TempDir, Error> {
+    pub(crate) fn scratch(&self) -> Result<tempfile::TempDir, HouseError> {
         tempfile::tempdir_in(self.settings.scratch()).map_err(|error| {
-            Error::fixable(
+            HouseError::fixable(
                 format!("making a scratch folder in the data folder failed: {error}"),
                 "look at its space and permissions",
             )

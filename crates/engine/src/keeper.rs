@@ -7,13 +7,13 @@ use std::path::Path;
 use domain::Clock;
 use ledger::SigningKey;
 
-use crate::error::Error;
+use crate::error::HouseError;
 
 /// The key of this data folder.
-pub(crate) fn key(path: &Path, clock: &dyn Clock) -> Result<SigningKey, Error> {
+pub(crate) fn key(path: &Path, clock: &dyn Clock) -> Result<SigningKey, HouseError> {
     match std::fs::read_to_string(path) {
         Ok(text) => SigningKey::parse(&text).map_err(|error| {
-            Error::fixable(
+            HouseError::fixable(
                 format!("the ledger's key `{}` cannot be read: {error}", path.display()),
                 "restore it from a backup; with a new key the old log cannot be continued",
             )
@@ -23,14 +23,14 @@ pub(crate) fn key(path: &Path, clock: &dyn Clock) -> Result<SigningKey, Error> {
     }
 }
 
-fn make(path: &Path, clock: &dyn Clock) -> Result<SigningKey, Error> {
+fn make(path: &Path, clock: &dyn Clock) -> Result<SigningKey, HouseError> {
     let mut random = [0_u8; 32];
     clock.fill_random(&mut random);
     let mut name = [0_u8; 4];
     clock.fill_random(&mut name);
     let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
     let key = SigningKey::generate(&format!("hob.local/{name}"), &random)
-        .map_err(|error| Error::Inconsistent(error.to_string()))?;
+        .map_err(|error| HouseError::Inconsistent(error.to_string()))?;
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let io = |error: std::io::Error| unusable(path, &error);
     std::fs::create_dir_all(folder).map_err(io)?;
@@ -57,8 +57,8 @@ fn make(path: &Path, clock: &dyn Clock) -> Result<SigningKey, Error> {
     }
 }
 
-fn unusable(path: &Path, error: &std::io::Error) -> Error {
-    Error::fixable(
+fn unusable(path: &Path, error: &std::io::Error) -> HouseError {
+    HouseError::fixable(
         format!("the ledger's key `{}` cannot be used: {error}", path.display()),
         "look at the space and the permissions of the data folder",
     )

@@ -78,7 +78,7 @@ async fn load(path: Option<PathBuf>) -> Result<Known, StepError> {
     let (database, report) =
         crate::supervise::blocking("load advisories", move || Database::load(&path))
             .await
-            .map_err(crate::Error::from)?
+            .map_err(crate::HouseError::from)?
             .map_err(|error| StepError::policy(crate::chain(&error)))?;
     let unreadable = report
         .unreadable

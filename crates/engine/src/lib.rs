@@ -27,7 +27,7 @@ mod worker;
 mod workspace;
 
 pub use driver::Rest;
-pub use error::Error;
+pub use error::HouseError;
 pub use house::{House, Parts, Settings, Workshop};
 pub use report::RunLine;
 

@@ -8,7 +8,7 @@ use store::transaction::Write;
 
 use crate::audit::{Note, Pending, Scribe};
 use crate::commit::Along;
-use crate::error::Error;
+use crate::error::HouseError;
 use crate::facts::Facts;
 use crate::house::House;
 
@@ -57,8 +57,8 @@ impl StepError {
     }
 }
 
-impl From<Error> for StepError {
-    fn from(error: Error) -> Self {
+impl From<HouseError> for StepError {
+    fn from(error: HouseError) -> Self {
         Self::infrastructure(crate::chain(&error))
     }
 }
@@ -85,7 +85,7 @@ impl<'a> Stage<'a> {
         row: &RunRow,
         attempt: u32,
         fence: Fence,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, HouseError> {
         let facts = Facts::read(row.id, &row.facts)?;
         let agent = facts.request.agent()?;
         let failures = crate::persist::from_record(&row.run).failures;

@@ -130,7 +130,7 @@ const fn ending_from_record(ending: record::Ending) -> Ending {
 fn failure_to_record(failure: &Failure) -> record::Failure {
     record::Failure {
         attempt: failure.attempt,
-        step: failure.step.to_owned(),
+        step: failure.step.clone(),
         class: match failure.class {
             FailureClass::Infrastructure => record::FailureClass::Infrastructure,
             FailureClass::Agent => record::FailureClass::Agent,

@@ -9,7 +9,7 @@ mod proposals;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::Error;
+use crate::error::HouseError;
 use crate::house::House;
 use crate::supervise::{Task, spawn};
 
@@ -18,7 +18,7 @@ const PERIOD: Duration = Duration::from_secs(15);
 
 impl House {
     /// Does everything once.
-    pub async fn reconcile(&self) -> Result<(), Error> {
+    pub async fn reconcile(&self) -> Result<(), HouseError> {
         self.bury_the_dead().await?;
         self.reclaim_machines().await?;
         self.follow_proposals().await?;

@@ -5,14 +5,14 @@ use domain::report::{Cost, LedgerReport, MachineReport, Outcome, RunReport, Seco
 use runs::{Ending, State};
 use store::record::RunRow;
 
-use crate::error::Error;
+use crate::error::HouseError;
 use crate::facts::Facts;
 use crate::house::House;
 use crate::perform::verify_millis_as_seconds as seconds;
 
 impl House {
     /// The report of a run, as far as it has come. `None` while it is under way.
-    pub async fn report(&self, run: domain::RunId) -> Result<Option<RunReport>, Error> {
+    pub async fn report(&self, run: domain::RunId) -> Result<Option<RunReport>, HouseError> {
         let row = self.load(run).await?;
         let facts = Facts::read(row.id, &row.facts)?;
         let machine = crate::persist::from_record(&row.run);
@@ -149,7 +149,7 @@ pub struct RunLine {
 }
 
 /// A row as a line of a list.
-pub(crate) fn run_line(row: &RunRow) -> Result<RunLine, Error> {
+pub(crate) fn run_line(row: &RunRow) -> Result<RunLine, HouseError> {
     let facts = Facts::read(row.id, &row.facts)?;
     let run = crate::persist::from_record(&row.run);
     let detail = match &run.state {

@@ -64,9 +64,9 @@ async fn drive(
     house: &Arc<House>,
     actor: &Actor,
     run: RunId,
-) -> Result<engine::Rest, engine::Error> {
+) -> Result<engine::Rest, engine::HouseError> {
     use tokio::signal::unix::{SignalKind, signal};
-    let io = |error: std::io::Error| engine::Error::Fixable {
+    let io = |error: std::io::Error| engine::HouseError::Fixable {
         problem: format!("signals cannot be listened to: {error}"),
         hint: None,
     };

@@ -1,12 +1,12 @@
 //! `hob runs`: look at runs, cancel them, let them go on.
 
-use domain::Actor;
+use domain::{Actor, RunId};
 
 use crate::command::run;
 use crate::exit::{Exit, Failure};
 use crate::mouth;
 use crate::settings::Settings;
-use crate::usage::Runs;
+use crate::usage::{Output, Runs, SandboxChoice};
 use crate::wire_up;
 
 /// Does what was asked.
@@ -62,23 +62,34 @@ pub(crate) async fn runs(settings: &Settings, asked: Runs) -> Result<Exit, Failu
             mouth::say(&format!("{run} was asked to stop"));
         }
         Runs::Resume { run, sandbox, output } => {
-            let house = wire_up::house_with_workshop(settings, sandbox).await?;
-            let runs = match run {
-                Some(run) => vec![run],
-                None => house.unfinished_runs().await?,
-            };
-            if runs.is_empty() {
-                mouth::say("no run is unfinished");
-            }
-            let mut worst = Exit::Done;
-            for run in runs {
-                let exit = run::follow(&house, &actor, run, output.json).await?;
-                if exit != Exit::Done {
-                    worst = exit;
-                }
-            }
-            return Ok(worst);
+            return resume(settings, run, sandbox, output).await;
         }
     }
     Ok(Exit::Done)
+}
+
+/// Lets runs go on, one after another; the worst of them gives the exit code.
+async fn resume(
+    settings: &Settings,
+    run: Option<RunId>,
+    sandbox: SandboxChoice,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let actor = Actor::local(&settings.user);
+    let house = wire_up::house_with_workshop(settings, sandbox).await?;
+    let runs = match run {
+        Some(run) => vec![run],
+        None => house.unfinished_runs().await?,
+    };
+    if runs.is_empty() {
+        mouth::say("no run is unfinished");
+    }
+    let mut worst = Exit::Done;
+    for run in runs {
+        let exit = run::follow(&house, &actor, run, output.json).await?;
+        if exit != Exit::Done {
+            worst = exit;
+        }
+    }
+    Ok(worst)
 }

@@ -19,7 +19,7 @@ pub(super) async fn escalate(stage: &mut Stage<'_>, ending: Ending) -> Result<Do
     let bytes = text.clone().into_bytes();
     crate::supervise::blocking("write escalation", move || write_whole(&written, &bytes))
         .await
-        .map_err(crate::Error::from)?
+        .map_err(crate::HouseError::from)?
         .map_err(|error| {
             StepError::infrastructure(format!("writing `{}`: {error}", path.display()))
         })?;

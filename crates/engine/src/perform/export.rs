@@ -120,7 +120,7 @@ async fn already_proposed(
         states: vec![ProposalState::Open, ProposalState::Approved],
         ..ProposalFilter::default()
     };
-    let open = stage.house.store.proposals(filter).await.map_err(crate::Error::from)?;
+    let open = stage.house.store.proposals(filter).await.map_err(crate::HouseError::from)?;
     let tree = change.tree.as_str();
     let same = open.into_iter().find(|proposal| {
         proposal.base == change.base

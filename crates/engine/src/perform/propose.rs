@@ -81,7 +81,7 @@ pub(super) async fn propose(stage: &mut Stage<'_>) -> Result<Done, StepError> {
 /// The proposal that this run has published before, if its process died afterwards.
 async fn own(stage: &Stage<'_>) -> Result<Option<Proposal>, StepError> {
     let filter = ProposalFilter { run: Some(stage.run), ..ProposalFilter::default() };
-    let mut found = stage.house.store.proposals(filter).await.map_err(crate::Error::from)?;
+    let mut found = stage.house.store.proposals(filter).await.map_err(crate::HouseError::from)?;
     Ok(found.pop())
 }
 
@@ -94,7 +94,7 @@ async fn supersede_older(stage: &mut Stage<'_>, newer: &Proposal) -> Result<(), 
         ..ProposalFilter::default()
     };
     let target = newer.facts.get("target").cloned();
-    let open = stage.house.store.proposals(filter).await.map_err(crate::Error::from)?;
+    let open = stage.house.store.proposals(filter).await.map_err(crate::HouseError::from)?;
     for mut older in open {
         if older.facts.get("target") != target.as_ref() || older.run == newer.run {
             continue;

@@ -83,7 +83,7 @@ impl Stage<'_> {
     ) -> Result<T, StepError> {
         let mirror = self.mirror()?;
         let read = crate::supervise::blocking("read mirror", move || work(&mirror.trees()?)).await;
-        Ok(read.map_err(crate::Error::from)??)
+        Ok(read.map_err(crate::HouseError::from)??)
     }
 
     /// Every path of the base, and the content of what the toolbox wants to read.

@@ -1,6 +1,9 @@
 //! Verify: the checks of the base commit, in fresh machines that the brain never touched.
 
+use std::sync::PoisonError;
+
 use domain::check::{Check, CheckResult};
+use domain::exec::ExecResult;
 use domain::report::{CheckReport, CheckSide};
 use domain::{CommitId, Digest, MachineId};
 use runs::{Done, FailureClass};
@@ -48,28 +51,62 @@ pub(super) async fn verify(
     let machine = stage.launch(id).await?;
     stage.facts.machines.verified = Some(id);
     stage.check_out(&*machine, &head).await?;
+    let bench = Bench::new(&*machine);
+    let mut not_run = false;
     for (check, base_result) in detected.checks.iter().zip(&before) {
-        let report = one(stage, &*machine, check, base_result).await?;
+        let (report, ran) = one(stage, &bench, check, base_result).await?;
+        not_run |= !ran;
         stage.facts.checks.push(report);
     }
     machine.close().await?;
+    stage.facts.checks_incomplete = not_run;
     conclude(stage)
 }
 
+/// A machine and the set-up steps that were done in it: equal steps of several checks are done once.
+struct Bench<'a> {
+    machine: &'a dyn Machine,
+    set_up: std::sync::Mutex<Vec<domain::exec::Exec>>,
+}
+
+impl<'a> Bench<'a> {
+    const fn new(machine: &'a dyn Machine) -> Self {
+        Self { machine, set_up: std::sync::Mutex::new(Vec::new()) }
+    }
+
+    fn has_set_up(&self, command: &domain::exec::Exec) -> bool {
+        self.set_up.lock().unwrap_or_else(PoisonError::into_inner).contains(command)
+    }
+
+    fn remember(&self, command: &domain::exec::Exec) {
+        self.set_up.lock().unwrap_or_else(PoisonError::into_inner).push(command.clone());
+    }
+}
+
 /// One check on the change, a second time where something newly fails, to tell flaky from broken.
+/// The second part says whether the check could be run at all.
 async fn one(
     stage: &Stage<'_>,
-    machine: &dyn Machine,
+    bench: &Bench<'_>,
     check: &Check,
     before: &CheckResult,
-) -> Result<CheckReport, StepError> {
-    let after = stage.run_check(machine, check).await?;
+) -> Result<(CheckReport, bool), StepError> {
+    let (after, output) = stage.run_check(bench, check).await?;
     let mut comparison = toolbox::checks::compare(before, &after, None);
-    if !comparison.newly_failing.is_empty() {
-        let again = stage.run_check(machine, check).await?;
+    if comparison.is_broken() && after.exit.is_some() {
+        let (again, _) = stage.run_check(bench, check).await?;
         comparison = toolbox::checks::compare(before, &after, Some(&again));
     }
-    let report = report(check, before, &after, comparison);
+    let names: Vec<&str> = comparison.newly_failing.iter().map(String::as_str).collect();
+    let excerpt = match &output {
+        Some(output) if comparison.is_broken() => {
+            toolbox::checks::quote(check.format, output, &names)
+        }
+        Some(_) | None if after.exit == Some(0) => String::new(),
+        Some(_) | None => after.excerpt.clone(),
+    };
+    let ran = comparison.could_not_run.is_none();
+    let report = report(check, (before, &after), comparison, excerpt);
     let note = Note::new("check.compared", "base and change, in fresh machines")
         .fact("command", report.command.as_str())
         .fact("base", json!(report.base))
@@ -77,14 +114,14 @@ async fn one(
         .fact("newly_failing", json!(report.newly_failing))
         .fact("flaky", json!(report.flaky));
     stage.note(note);
-    Ok(report)
+    Ok((report, ran))
 }
 
 fn report(
     check: &Check,
-    before: &CheckResult,
-    after: &CheckResult,
+    (before, after): (&CheckResult, &CheckResult),
     comparison: Comparison,
+    excerpt: String,
 ) -> CheckReport {
     CheckReport {
         command: check.command.display(),
@@ -92,7 +129,7 @@ fn report(
         after: Some(side(after)),
         newly_failing: comparison.newly_failing,
         flaky: comparison.flaky,
-        excerpt: if after.exit == Some(0) { String::new() } else { after.excerpt.clone() },
+        excerpt,
         seconds: millis_as_seconds(after.millis),
     }
 }
@@ -119,10 +156,6 @@ pub(crate) fn millis_as_seconds(millis: u64) -> f64 {
 
 /// What the checks say together: nothing newly fails, or the next attempt is told what does.
 fn conclude(stage: &mut Stage<'_>) -> Result<Done, StepError> {
-    if stage.facts.checks.iter().any(|check| check.after.as_ref().is_none_or(|a| a.exit.is_none()))
-    {
-        stage.facts.checks_incomplete = true;
-    }
     let broken: Vec<&CheckReport> =
         stage.facts.checks.iter().filter(|check| !check.newly_failing.is_empty()).collect();
     if broken.is_empty() || stage.agent.gates.checks == domain::agent::ChecksGate::Reported {
@@ -162,7 +195,7 @@ async fn baseline(
     };
     let mut results: Vec<Option<CheckResult>> = Vec::new();
     for check in checks {
-        let kept = stage.house.store.baseline(key(check)).await.map_err(crate::Error::from)?;
+        let kept = stage.house.store.baseline(key(check)).await.map_err(crate::HouseError::from)?;
         results.push(kept.as_ref().and_then(crate::baseline::read));
     }
     if results.iter().any(Option::is_none) {
@@ -170,11 +203,12 @@ async fn baseline(
         stage.house.listener.hear(&Progress::Note { line });
         let machine = stage.launch(id).await?;
         stage.check_out(&*machine, base).await?;
+        let bench = Bench::new(&*machine);
         for (slot, check) in results.iter_mut().zip(checks) {
             if slot.is_some() {
                 continue;
             }
-            let result = stage.run_check(&*machine, check).await?;
+            let (result, _) = stage.run_check(&bench, check).await?;
             let key = key(check);
             if result.exit.is_some() {
                 let tx = store::transaction::Transaction {
@@ -191,22 +225,32 @@ async fn baseline(
 }
 
 impl Stage<'_> {
-    /// Runs a check with its set-up and reads its results.
+    /// Runs a check with its set-up and reads its results; the output is there where the check ran.
     async fn run_check(
         &self,
-        machine: &dyn Machine,
+        bench: &Bench<'_>,
         check: &Check,
-    ) -> Result<CheckResult, StepError> {
+    ) -> Result<(CheckResult, Option<ExecResult>), StepError> {
         for command in &check.setup {
-            let result =
-                crate::workspace::run(machine, command, &self.notes, &self.house.listener).await?;
-            if !result.success() {
-                return Ok(toolbox::checks::setup_failed(command, &result));
+            if bench.has_set_up(command) {
+                continue;
             }
+            let result = self.run_in(bench.machine, command).await?;
+            if !result.success() {
+                return Ok((toolbox::checks::setup_failed(command, &result), None));
+            }
+            bench.remember(command);
         }
-        let result =
-            crate::workspace::run(machine, &check.command, &self.notes, &self.house.listener)
-                .await?;
-        Ok(toolbox::checks::read(check.format, &result))
+        let result = self.run_in(bench.machine, &check.command).await?;
+        Ok((toolbox::checks::read(check.format, &result), Some(result)))
+    }
+
+    async fn run_in(
+        &self,
+        machine: &dyn Machine,
+        command: &domain::exec::Exec,
+    ) -> Result<ExecResult, StepError> {
+        let listener = &self.house.listener;
+        Ok(crate::workspace::run(machine, command, &self.notes, listener).await?)
     }
 }

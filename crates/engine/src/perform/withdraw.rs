@@ -5,7 +5,7 @@ use store::record::ProposalState;
 use store::transaction::Write;
 
 use crate::audit::{Note, Scribe};
-use crate::error::Error;
+use crate::error::HouseError;
 use crate::house::House;
 
 /// Takes a proposal back and completes the claim that asked for it.
@@ -14,7 +14,7 @@ pub(crate) async fn withdraw(
     id: ProposalId,
     scribe: &Scribe,
     done: (u64, u64),
-) -> Result<(), Error> {
+) -> Result<(), HouseError> {
     let Some(mut proposal) = house.store.proposal(id).await? else {
         return house.complete(scribe, done, vec![]).await;
     };

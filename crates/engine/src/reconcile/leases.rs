@@ -1,14 +1,14 @@
 //! Leases of processes that are gone are ended at once.
 
-use crate::error::Error;
+use crate::error::HouseError;
 use crate::house::House;
 use crate::worker;
 
 impl House {
     /// Ends the leases of dead workers, found by the file locks that they no longer hold.
-    pub(crate) async fn bury_the_dead(&self) -> Result<(), Error> {
+    pub(crate) async fn bury_the_dead(&self) -> Result<(), HouseError> {
         let dead = worker::dead(&self.settings.workers()).map_err(|error| {
-            Error::fixable(
+            HouseError::fixable(
                 format!("looking for other workers failed: {error}"),
                 "look at the data folder's permissions",
             )

@@ -6,7 +6,7 @@ use ledger::tree;
 use store::error::CommitError;
 use store::record::Checkpoint;
 
-use crate::error::Error;
+use crate::error::HouseError;
 use crate::house::House;
 
 /// The most entries that one checkpoint adds.
@@ -23,19 +23,19 @@ pub(crate) struct Standing {
 
 impl House {
     /// Signs a checkpoint over all entries that none covers yet.
-    pub async fn seal(&self) -> Result<(), Error> {
+    pub async fn seal(&self) -> Result<(), HouseError> {
         while self.seal_some().await? {}
         Ok(())
     }
 
-    async fn seal_some(&self) -> Result<bool, Error> {
+    async fn seal_some(&self) -> Result<bool, HouseError> {
         let newest = self.store.checkpoints().await?.pop();
         let size = newest.as_ref().map_or(0, |checkpoint| checkpoint.size);
         let rows = self.store.ledger_rows(size, SEAL_ROWS_MAX).await?;
         if rows.is_empty() {
             return Ok(false);
         }
-        let broken = |error: tree::TreeError| Error::Inconsistent(error.to_string());
+        let broken = |error: tree::TreeError| HouseError::Inconsistent(error.to_string());
         let needed = tree::needed_for_append(size).map_err(broken)?;
         let stored: BTreeMap<u64, ledger::Hash> = self.hashes(&needed).await?;
         let leaves = rows.iter().map(|row| row.entry.leaf_hash);
@@ -56,13 +56,13 @@ impl House {
     pub(crate) async fn hashes(
         &self,
         indexes: &[u64],
-    ) -> Result<BTreeMap<u64, ledger::Hash>, Error> {
+    ) -> Result<BTreeMap<u64, ledger::Hash>, HouseError> {
         let found = self.store.ledger_hashes(indexes).await?;
         Ok(indexes.iter().copied().zip(found).filter_map(|(i, hash)| Some((i, hash?))).collect())
     }
 
     /// Where the log stands now.
-    pub(crate) async fn ledger_standing(&self) -> Result<Standing, Error> {
+    pub(crate) async fn ledger_standing(&self) -> Result<Standing, HouseError> {
         use base64::Engine as _;
         let newest = self.store.checkpoints().await?.pop();
         let (size, root) = newest.map_or((0, String::new()), |checkpoint| {

@@ -3,18 +3,18 @@
 use store::record::MachineState;
 
 use crate::audit::Note;
-use crate::error::Error;
+use crate::error::HouseError;
 use crate::house::House;
 
 impl House {
     /// Takes away what machines of dead processes have left on the host, and notes it.
-    pub(crate) async fn reclaim_machines(&self) -> Result<(), Error> {
+    pub(crate) async fn reclaim_machines(&self) -> Result<(), HouseError> {
         let Some(workshop) = &self.workshop else { return Ok(()) };
         let reclaimed = workshop
             .sandbox
             .reclaim()
             .await
-            .map_err(|error| Error::Inconsistent(crate::chain(&error)))?;
+            .map_err(|error| HouseError::Inconsistent(crate::chain(&error)))?;
         for (path, why) in &reclaimed.left {
             tracing::warn!(path = %path.display(), why, "a machine's remains could not be taken away");
         }

@@ -7,12 +7,12 @@ use store::record::{Proposal, ProposalState, RunState};
 
 use crate::audit::Note;
 use crate::commit::Along;
-use crate::error::Error;
+use crate::error::HouseError;
 use crate::house::House;
 
 impl House {
     /// Ends proposed runs whose proposal was answered.
-    pub(crate) async fn follow_proposals(&self) -> Result<(), Error> {
+    pub(crate) async fn follow_proposals(&self) -> Result<(), HouseError> {
         let filter = RunFilter { unfinished: true, ..RunFilter::default() };
         for row in self.store.runs(filter).await? {
             let RunState::Proposed { proposal } = row.run.state else { continue };
@@ -33,7 +33,7 @@ impl House {
     }
 
     /// A proposal that somebody merged with git itself is merged, and the ledger says by whose hand.
-    async fn merged_elsewhere(&self, mut proposal: Proposal) -> Result<Proposal, Error> {
+    async fn merged_elsewhere(&self, mut proposal: Proposal) -> Result<Proposal, HouseError> {
         let target = proposal.facts.get("target").and_then(|t| t.as_str()).map(str::to_owned);
         let (true, Some(target)) = (proposal.state.is_open(), target) else { return Ok(proposal) };
         let Ok((local, branch)) = self.local_of(&proposal) else { return Ok(proposal) };

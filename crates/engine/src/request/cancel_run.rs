@@ -5,12 +5,12 @@ use runs::Command;
 
 use crate::audit::Note;
 use crate::commit::{Along, Applied};
-use crate::error::Error;
+use crate::error::HouseError;
 use crate::house::House;
 
 impl House {
     /// Asks a run to stop. Asking twice is harmless; a run that is over refuses.
-    pub async fn cancel_run(&self, actor: &Actor, run: RunId) -> Result<(), Error> {
+    pub async fn cancel_run(&self, actor: &Actor, run: RunId) -> Result<(), HouseError> {
         let scribe = self.scribe_of(&self.load(run).await?)?.by(actor);
         let along = Along {
             notes: vec![Note::new("run.cancel_asked", "a person asked for it")],
@@ -18,7 +18,7 @@ impl House {
         };
         match self.apply(run, &Command::Cancel, &scribe, along).await? {
             Applied::Taken => Ok(()),
-            Applied::Refused(refused) => Err(Error::Refused(refused.to_string())),
+            Applied::Refused(refused) => Err(HouseError::Refused(refused.to_string())),
         }
     }
 }

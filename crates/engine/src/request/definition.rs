@@ -4,7 +4,7 @@ use domain::RepoPath;
 use forge::Source;
 use forge::tree::Blob;
 
-use crate::error::Error;
+use crate::error::HouseError;
 use crate::house::House;
 
 impl House {
@@ -13,9 +13,10 @@ impl House {
         &self,
         repository: &str,
         name: &str,
-    ) -> Result<Option<String>, Error> {
-        let fixable =
-            |error: &dyn std::error::Error, hint: String| Error::fixable(crate::chain(error), hint);
+    ) -> Result<Option<String>, HouseError> {
+        let fixable = |error: &dyn std::error::Error, hint: String| {
+            HouseError::fixable(crate::chain(error), hint)
+        };
         let source = Source::find(repository, std::path::Path::new("/"))
             .map_err(|error| fixable(&error, error.hint()))?;
         let mirror = self.mirrors.mirror(&source).map_err(|error| fixable(&error, error.hint()))?;
@@ -26,7 +27,7 @@ impl House {
         let read = crate::supervise::blocking("read mirror", move || {
             mirror.trees()?.read(&refreshed.head, &path)
         });
-        let blob = read.await?.map_err(|error| Error::Inconsistent(crate::chain(&error)))?;
+        let blob = read.await?.map_err(|error| HouseError::Inconsistent(crate::chain(&error)))?;
         Ok(match blob {
             Some(Blob::File { bytes, .. }) => Some(String::from_utf8_lossy(&bytes).into_owned()),
             Some(

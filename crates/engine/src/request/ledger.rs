@@ -8,7 +8,7 @@ use domain::RunId;
 use ledger::export::{self, Import};
 use ledger::{Bundle, Entry, Inclusion, Seal, Verification, Verifier, VerifierKey, bundle};
 
-use crate::error::Error;
+use crate::error::HouseError;
 use crate::house::House;
 
 /// How many rows are read at a time.
@@ -68,9 +68,9 @@ fn verified(verification: Verification, key: &VerifierKey) -> Verified {
 }
 
 /// Verifies an export offline: by `key`, or by the key that it names itself.
-pub fn verify_export(mut from: impl BufRead, key: Option<&str>) -> Result<Verified, Error> {
+pub fn verify_export(mut from: impl BufRead, key: Option<&str>) -> Result<Verified, HouseError> {
     let unreadable = |error: &dyn std::error::Error| {
-        Error::fixable(error.to_string(), "name a file that `hob ledger export` wrote")
+        HouseError::fixable(error.to_string(), "name a file that `hob ledger export` wrote")
     };
     let key = key.map(VerifierKey::parse).transpose().map_err(|error| unreadable(&error))?;
     let mut import = Import::default();
@@ -88,7 +88,7 @@ pub fn verify_export(mut from: impl BufRead, key: Option<&str>) -> Result<Verifi
 
 impl House {
     /// Verifies the whole log: every entry, every stored hash, every checkpoint.
-    pub async fn verify_ledger(&self) -> Result<Verified, Error> {
+    pub async fn verify_ledger(&self) -> Result<Verified, HouseError> {
         let mut verifier = Verifier::default();
         let mut from = 0;
         loop {
@@ -102,7 +102,7 @@ impl House {
         let checkpoints = self.store.checkpoints().await?;
         let newest = checkpoints.last().map_or(0, |checkpoint| checkpoint.size);
         let count = ledger::tree::hash_count(newest)
-            .map_err(|error| Error::Inconsistent(error.to_string()))?;
+            .map_err(|error| HouseError::Inconsistent(error.to_string()))?;
         let indexes: Vec<u64> = (0..count).collect();
         let mut stored = BTreeMap::new();
         for some in indexes.chunks(PAGE) {
@@ -122,7 +122,7 @@ impl House {
         run: Option<RunId>,
         from: u64,
         limit: usize,
-    ) -> Result<Vec<Shown>, Error> {
+    ) -> Result<Vec<Shown>, HouseError> {
         let rows = match run {
             Some(run) => {
                 self.load(run).await?;
@@ -134,7 +134,7 @@ impl House {
         rows.into_iter()
             .map(|row| {
                 let entry = Entry::parse(&row.entry.bytes).map_err(|error| {
-                    Error::Inconsistent(format!("entry {}: {error}", row.index))
+                    HouseError::Inconsistent(format!("entry {}: {error}", row.index))
                 })?;
                 Ok(Shown {
                     index: row.index,
@@ -151,10 +151,10 @@ impl House {
     }
 
     /// Writes the whole log so that it verifies anywhere.
-    pub async fn export_ledger(&self, out: &mut (dyn Write + Send)) -> Result<(), Error> {
+    pub async fn export_ledger(&self, out: &mut (dyn Write + Send)) -> Result<(), HouseError> {
         self.seal().await?;
         let io = |error: std::io::Error| {
-            Error::fixable(format!("writing the export: {error}"), "make space for it")
+            HouseError::fixable(format!("writing the export: {error}"), "make space for it")
         };
         let checkpoints = self.store.checkpoints().await?;
         let size = checkpoints.last().map_or(0, |checkpoint| checkpoint.size);
@@ -177,12 +177,13 @@ impl House {
     }
 
     /// A proof that one run's entries are in the log, as one JSON document.
-    pub async fn prove_run(&self, run: RunId) -> Result<String, Error> {
+    pub async fn prove_run(&self, run: RunId) -> Result<String, HouseError> {
         self.load(run).await?;
         self.seal().await?;
         let newest = self.store.checkpoints().await?.pop();
-        let newest = newest.ok_or_else(|| Error::Inconsistent("nothing is sealed".to_owned()))?;
-        let broken = |error: ledger::tree::TreeError| Error::Inconsistent(error.to_string());
+        let newest =
+            newest.ok_or_else(|| HouseError::Inconsistent("nothing is sealed".to_owned()))?;
+        let broken = |error: ledger::tree::TreeError| HouseError::Inconsistent(error.to_string());
         let mut entries = Vec::new();
         for row in self.store.ledger_rows_of_run(run).await? {
             let needed = Inclusion::needed(row.index, newest.size).map_err(broken)?;

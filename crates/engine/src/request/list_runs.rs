@@ -3,7 +3,7 @@
 use domain::RunId;
 use store::port::RunFilter;
 
-use crate::error::Error;
+use crate::error::HouseError;
 use crate::house::House;
 use crate::report::{RunLine, run_line};
 
@@ -26,18 +26,22 @@ pub struct JournalLine {
 
 impl House {
     /// Runs, newest first.
-    pub async fn list_runs(&self, unfinished: bool, limit: usize) -> Result<Vec<RunLine>, Error> {
+    pub async fn list_runs(
+        &self,
+        unfinished: bool,
+        limit: usize,
+    ) -> Result<Vec<RunLine>, HouseError> {
         let filter = RunFilter { unfinished, limit, ..RunFilter::default() };
         self.store.runs(filter).await?.iter().map(run_line).collect()
     }
 
     /// One run as a line.
-    pub async fn show_run(&self, run: RunId) -> Result<RunLine, Error> {
+    pub async fn show_run(&self, run: RunId) -> Result<RunLine, HouseError> {
         run_line(&self.load(run).await?)
     }
 
     /// A run's journal, oldest first.
-    pub async fn journal(&self, run: RunId) -> Result<Vec<JournalLine>, Error> {
+    pub async fn journal(&self, run: RunId) -> Result<Vec<JournalLine>, HouseError> {
         self.load(run).await?;
         let rows = self.store.journal(run).await?;
         let lines = rows.into_iter().map(|row| JournalLine {
@@ -52,7 +56,7 @@ impl House {
     }
 
     /// The runs that are under way or wait to go on, oldest first; not those that wait for people.
-    pub async fn unfinished_runs(&self) -> Result<Vec<RunId>, Error> {
+    pub async fn unfinished_runs(&self) -> Result<Vec<RunId>, HouseError> {
         let filter = RunFilter { unfinished: true, ..RunFilter::default() };
         let mut runs: Vec<RunId> = self
             .store

@@ -8,7 +8,7 @@ use store::record::ProposalState;
 
 use super::review::{ANSWER_FENCE, approvals_needed, local_error, text};
 use crate::audit::Note;
-use crate::error::Error;
+use crate::error::HouseError;
 use crate::house::House;
 
 /// What a merge did.
@@ -41,18 +41,18 @@ impl House {
         actor: &Actor,
         id: ProposalId,
         merge_commit: bool,
-    ) -> Result<Merged, Error> {
+    ) -> Result<Merged, HouseError> {
         let mut proposal = self.answerable(id).await?;
         let given =
             proposal.approvals.iter().filter(|a| a.digest == proposal.digest).count() as u64;
         let needed = approvals_needed(&proposal);
         if given < needed {
-            return Err(Error::Refused(format!(
+            return Err(HouseError::Refused(format!(
                 "{id} has {given} of {needed} approvals; give one with `hob review approve {id}`"
             )));
         }
         let target = text(&proposal, "target").ok_or_else(|| {
-            Error::Refused(format!(
+            HouseError::Refused(format!(
                 "{id} was made on a detached HEAD: there is no branch to merge into"
             ))
         })?;

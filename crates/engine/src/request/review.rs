@@ -11,7 +11,7 @@ use store::transaction::Write;
 
 use crate::audit::Note;
 use crate::commit::{Along, Applied};
-use crate::error::Error;
+use crate::error::HouseError;
 use crate::house::House;
 
 /// A proposal as people see it.
@@ -98,26 +98,26 @@ fn review(proposal: &Proposal) -> Review {
 
 impl House {
     /// Proposals, newest first.
-    pub async fn list_reviews(&self, all: bool) -> Result<Vec<Review>, Error> {
+    pub async fn list_reviews(&self, all: bool) -> Result<Vec<Review>, HouseError> {
         let states = if all { vec![] } else { vec![ProposalState::Open, ProposalState::Approved] };
         let filter = ProposalFilter { states, ..ProposalFilter::default() };
         Ok(self.store.proposals(filter).await?.iter().map(review).collect())
     }
 
     /// One proposal.
-    pub async fn show_review(&self, id: ProposalId) -> Result<Review, Error> {
+    pub async fn show_review(&self, id: ProposalId) -> Result<Review, HouseError> {
         Ok(review(&self.proposal(id).await?))
     }
 
     /// A proposal's change, as `git diff` shows one.
-    pub async fn diff_review(&self, id: ProposalId) -> Result<String, Error> {
+    pub async fn diff_review(&self, id: ProposalId) -> Result<String, HouseError> {
         let proposal = self.proposal(id).await?;
         let mirror = self.mirror_of(&proposal)?;
         let read = crate::supervise::blocking("read mirror", move || {
             let trees = mirror.trees()?;
             trees.diff(&proposal.base, &proposal.head)
         });
-        let files = read.await?.map_err(|error| Error::Inconsistent(crate::chain(&error)))?;
+        let files = read.await?.map_err(|error| HouseError::Inconsistent(crate::chain(&error)))?;
         Ok(forge::tree::unified(&files))
     }
 
@@ -131,18 +131,18 @@ impl House {
         actor: &Actor,
         id: ProposalId,
         digest: Option<domain::Digest>,
-    ) -> Result<Review, Error> {
+    ) -> Result<Review, HouseError> {
         let mut proposal = self.answerable(id).await?;
         let digest = digest.unwrap_or(proposal.digest);
         if digest != proposal.digest {
-            return Err(Error::Refused(format!(
+            return Err(HouseError::Refused(format!(
                 "{id} is {}, not {digest}: look at it again with `hob review diff {id}`",
                 proposal.digest
             )));
         }
         let own = text(&proposal, "requester").as_deref() == Some(actor.name.as_str());
         if own && !self.settings.alone {
-            return Err(Error::Refused(format!(
+            return Err(HouseError::Refused(format!(
                 "{} asked for this change, and the requester of a change is never its approver",
                 actor.name
             )));
@@ -167,7 +167,12 @@ impl House {
     }
 
     /// Refuses a proposal; its branch goes where nobody has touched it.
-    pub async fn reject(&self, actor: &Actor, id: ProposalId, why: &str) -> Result<Review, Error> {
+    pub async fn reject(
+        &self,
+        actor: &Actor,
+        id: ProposalId,
+        why: &str,
+    ) -> Result<Review, HouseError> {
         let mut proposal = self.answerable(id).await?;
         let mut note = Note::new("proposal.rejected", why).fact("proposal", id.to_string());
         if let Err(error) = self.remove_branch(&proposal).await {
@@ -188,7 +193,7 @@ impl House {
         actor: &Actor,
         run: domain::RunId,
         answer: Answer,
-    ) -> Result<(), Error> {
+    ) -> Result<(), HouseError> {
         let scribe = self.scribe_of(&self.load(run).await?)?.by(actor);
         match self.apply(run, &Command::Answered { answer }, &scribe, Along::default()).await? {
             Applied::Taken | Applied::Refused(_) => Ok(()),
@@ -200,41 +205,41 @@ impl House {
         actor: &Actor,
         proposal: Proposal,
         note: Note,
-    ) -> Result<(), Error> {
+    ) -> Result<(), HouseError> {
         let scribe = self.scribe_of(&self.load(proposal.run).await?)?.by(actor);
         let mut tx = crate::commit::written(&scribe, vec![note]);
         tx.proposals = vec![Write::Update(proposal)];
         self.commit(tx).await
     }
 
-    pub(super) async fn proposal(&self, id: ProposalId) -> Result<Proposal, Error> {
+    pub(super) async fn proposal(&self, id: ProposalId) -> Result<Proposal, HouseError> {
         self.store.proposal(id).await?.ok_or_else(|| {
-            Error::fixable(
+            HouseError::fixable(
                 format!("there is no proposal {id}"),
                 "`hob review list --all` shows those there are",
             )
         })
     }
 
-    pub(super) async fn answerable(&self, id: ProposalId) -> Result<Proposal, Error> {
+    pub(super) async fn answerable(&self, id: ProposalId) -> Result<Proposal, HouseError> {
         let proposal = self.proposal(id).await?;
         if proposal.state.is_open() {
             Ok(proposal)
         } else {
-            Err(Error::Refused(format!("{id} is {} already", proposal.state.name())))
+            Err(HouseError::Refused(format!("{id} is {} already", proposal.state.name())))
         }
     }
 
-    pub(super) fn mirror_of(&self, proposal: &Proposal) -> Result<forge::Mirror, Error> {
+    pub(super) fn mirror_of(&self, proposal: &Proposal) -> Result<forge::Mirror, HouseError> {
         let place = text(proposal, "source").unwrap_or_else(|| proposal.repository.clone());
         let source = Source::find(&place, std::path::Path::new("/"))
-            .map_err(|error| Error::fixable(crate::chain(&error), error.hint()))?;
+            .map_err(|error| HouseError::fixable(crate::chain(&error), error.hint()))?;
         self.mirrors
             .mirror(&source)
-            .map_err(|error| Error::fixable(crate::chain(&error), error.hint()))
+            .map_err(|error| HouseError::fixable(crate::chain(&error), error.hint()))
     }
 
-    pub(crate) fn local_of(&self, proposal: &Proposal) -> Result<(LocalForge, Branch), Error> {
+    pub(crate) fn local_of(&self, proposal: &Proposal) -> Result<(LocalForge, Branch), HouseError> {
         let local =
             LocalForge::new(self.mirror_of(proposal)?).map_err(|error| local_error(&error))?;
         let branch = Branch {
@@ -247,20 +252,20 @@ impl House {
     }
 
     /// What is approved is what the branch holds now.
-    pub(super) async fn check_head(&self, proposal: &Proposal) -> Result<(), Error> {
+    pub(super) async fn check_head(&self, proposal: &Proposal) -> Result<(), HouseError> {
         let (local, branch) = self.local_of(proposal)?;
         let target = text(proposal, "target").unwrap_or_default();
         let standing =
             local.standing(&branch, &target).await.map_err(|error| local_error(&error))?;
         match standing.branch {
             Some(head) if head == proposal.head => Ok(()),
-            Some(head) => Err(Error::Refused(format!(
+            Some(head) => Err(HouseError::Refused(format!(
                 "the branch `{}` is at {}, not at {} as it was proposed",
                 proposal.branch,
                 head.short(),
                 proposal.head.short()
             ))),
-            None => Err(Error::Refused(format!(
+            None => Err(HouseError::Refused(format!(
                 "the branch `{}` is gone; run the agent again",
                 proposal.branch
             ))),
@@ -268,13 +273,13 @@ impl House {
     }
 
     /// Deletes a proposal's branch where it is still as it was pushed.
-    pub(crate) async fn remove_branch(&self, proposal: &Proposal) -> Result<(), Error> {
+    pub(crate) async fn remove_branch(&self, proposal: &Proposal) -> Result<(), HouseError> {
         let (local, branch) = self.local_of(proposal)?;
         let gone =
             local.withdraw(&branch, ANSWER_FENCE).await.map_err(|error| local_error(&error))?;
         match gone {
             Withdrawn::Deleted | Withdrawn::WasGone => Ok(()),
-            Withdrawn::Kept { why } => Err(Error::Refused(why)),
+            Withdrawn::Kept { why } => Err(HouseError::Refused(why)),
         }
     }
 }
@@ -283,11 +288,11 @@ impl House {
 pub(super) const ANSWER_FENCE: domain::Fence = domain::Fence(u64::MAX);
 
 /// What a local repository refuses is refused; everything else the person can mend.
-pub(super) fn local_error(error: &LocalError) -> Error {
+pub(super) fn local_error(error: &LocalError) -> HouseError {
     match error {
         LocalError::Refused { .. } => {
-            Error::Refused(format!("{}; {}", crate::chain(error), error.hint()))
+            HouseError::Refused(format!("{}; {}", crate::chain(error), error.hint()))
         }
-        _ => Error::fixable(crate::chain(error), error.hint()),
+        _ => HouseError::fixable(crate::chain(error), error.hint()),
     }
 }

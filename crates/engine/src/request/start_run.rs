@@ -13,7 +13,7 @@ use store::record::{AgentVersion, EventOutcome, OutcomeRow, ProposalState, RunRo
 use store::transaction::{Guard, Write};
 
 use crate::audit::{Note, Scribe};
-use crate::error::Error;
+use crate::error::HouseError;
 use crate::facts::{Facts, Request};
 use crate::house::House;
 use crate::progress::Progress;
@@ -35,28 +35,28 @@ pub struct StartRun {
 
 impl Request {
     /// The agent that the request's definition makes.
-    pub(crate) fn agent(&self) -> Result<domain::agent::Agent, Error> {
+    pub(crate) fn agent(&self) -> Result<domain::agent::Agent, HouseError> {
         agent(&self.definition, &self.settings)
     }
 }
 
-fn agent(definition: &str, settings: &[String]) -> Result<domain::agent::Agent, Error> {
+fn agent(definition: &str, settings: &[String]) -> Result<domain::agent::Agent, HouseError> {
     let settings = settings
         .iter()
         .map(|text| text.parse::<Setting>())
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| Error::Fixable { problem: error.to_string(), hint: None })?;
+        .map_err(|error| HouseError::Fixable { problem: error.to_string(), hint: None })?;
     read(definition, &settings).map_err(|error| {
-        Error::fixable(error.to_string(), "`hob agents check FILE` shows all that is wrong")
+        HouseError::fixable(error.to_string(), "`hob agents check FILE` shows all that is wrong")
     })
 }
 
 impl House {
     /// Accepts the request as an event and starts a run, or joins the unfinished one of the same work.
-    pub async fn start_run(&self, actor: &Actor, asked: StartRun) -> Result<RunId, Error> {
+    pub async fn start_run(&self, actor: &Actor, asked: StartRun) -> Result<RunId, HouseError> {
         let agent = agent(&asked.definition, &asked.settings)?;
         let source = Source::find(&asked.source, std::path::Path::new("/"))
-            .map_err(|error| Error::fixable(crate::chain(&error), error.hint()))?;
+            .map_err(|error| HouseError::fixable(crate::chain(&error), error.hint()))?;
         let repository = source.identity();
         let work = identity(&agent, &repository, asked.branch.as_deref().unwrap_or("HEAD"));
         loop {
@@ -72,15 +72,15 @@ impl House {
                 Admission::Filtered { reason } => {
                     let outcome = EventOutcome::Filtered { reason: reason.clone() };
                     self.settle(event, outcome, &reason).await?;
-                    return Err(Error::Refused(reason));
+                    return Err(HouseError::Refused(reason));
                 }
                 Admission::Limited { limit } => {
                     let outcome = EventOutcome::RateLimited { limit: limit.clone() };
                     self.settle(event, outcome, &limit).await?;
-                    return Err(Error::Refused(limit));
+                    return Err(HouseError::Refused(limit));
                 }
                 Admission::Start => {
-                    let row = self.new_run(&agent, &repository, work.to_string(), &asked, &event);
+                    let row = self.new_run(&agent, (&repository, work.to_string()), &asked, &event);
                     match self.accept(event, row).await {
                         Ok(run) => {
                             self.failpoint.hit("run-accepted");
@@ -88,7 +88,7 @@ impl House {
                             return Ok(run);
                         }
                         // Somebody else began the same work at the same instant: it is joined.
-                        Err(Error::Commit(CommitError::Duplicate { what: "run", .. })) => {}
+                        Err(HouseError::Commit(CommitError::Duplicate { what: "run", .. })) => {}
                         Err(error) => return Err(error),
                     }
                 }
@@ -101,7 +101,7 @@ impl House {
         agent: &str,
         repository: &str,
         identity: &str,
-    ) -> Result<Standing, Error> {
+    ) -> Result<Standing, HouseError> {
         let filter = RunFilter {
             identity: Some(identity.to_owned()),
             unfinished: true,
@@ -148,8 +148,7 @@ impl House {
     fn new_run(
         &self,
         agent: &domain::agent::Agent,
-        repository: &str,
-        identity: String,
+        (repository, identity): (&str, String),
         asked: &StartRun,
         event: &Event,
     ) -> RunRow {
@@ -182,7 +181,7 @@ impl House {
         }
     }
 
-    async fn accept(&self, event: Event, row: RunRow) -> Result<RunId, Error> {
+    async fn accept(&self, event: Event, row: RunRow) -> Result<RunId, HouseError> {
         let run = row.id;
         let scribe = Scribe { actor: event.actor.clone(), ..self.scribe_of(&row)? };
         let note = Note::new("run.accepted", "a person asked for it")
@@ -202,7 +201,12 @@ impl House {
         Ok(run)
     }
 
-    async fn settle(&self, event: Event, outcome: EventOutcome, reason: &str) -> Result<(), Error> {
+    async fn settle(
+        &self,
+        event: Event,
+        outcome: EventOutcome,
+        reason: &str,
+    ) -> Result<(), HouseError> {
         let scribe = self.scribe_of_house(&event.actor);
         let note = Note::new("event.settled", reason)
             .fact("event", event.id.to_string())
