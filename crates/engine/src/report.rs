@@ -39,7 +39,7 @@ impl House {
                 brain.map(|o| o.updates.clone()).unwrap_or_default()
             },
             left,
-            checks: facts.checks.clone(),
+            checks: told_checks(&facts),
             verdict: facts.verdict.clone(),
             machine: backend.map(|backend| MachineReport {
                 backend,
@@ -91,6 +91,14 @@ fn reason(facts: &Facts, run: &runs::Run) -> String {
         return failure.reason.clone();
     }
     facts.outcome.as_ref().map(|o| o.title.clone()).unwrap_or_default()
+}
+
+/// The checks of the last attempt that had any: one that gave up before verifying quotes the one before.
+fn told_checks(facts: &Facts) -> Vec<domain::report::CheckReport> {
+    match &facts.previous {
+        Some(previous) if facts.checks.is_empty() => previous.checks.clone(),
+        Some(_) | None => facts.checks.clone(),
+    }
 }
 
 /// What the brain left, and after a failed verification what broke: that is never silent.
