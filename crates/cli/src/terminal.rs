@@ -67,9 +67,10 @@ impl Listener for Live {
                 self.refresh(&seen);
             }
             Progress::CommandDone { exit, millis } => {
-                let line = done_line(&seen.command, *exit, *millis);
                 seen.tail.clear();
-                self.stay(&line);
+                if is_worth_a_line(*exit, *millis) {
+                    self.stay(&done_line(&seen.command, *exit, *millis));
+                }
             }
             Progress::Step { step, .. } => {
                 seen.command = format!("{step} ...");
@@ -109,7 +110,9 @@ impl Listener for Lines {
         match progress {
             Progress::Command { command: begun, .. } => command.clone_from(begun),
             Progress::CommandDone { exit, millis } => {
-                mouth::say(&done_line(&command, *exit, *millis));
+                if is_worth_a_line(*exit, *millis) {
+                    mouth::say(&done_line(&command, *exit, *millis));
+                }
             }
             Progress::Output { .. } => {}
             Progress::Run { .. }
@@ -123,6 +126,11 @@ impl Listener for Lines {
             }
         }
     }
+}
+
+/// What was quick and went well is in the ledger; a person is told of the rest.
+const fn is_worth_a_line(exit: i32, millis: u64) -> bool {
+    exit != 0 || millis >= 200
 }
 
 fn done_line(command: &str, exit: i32, millis: u64) -> String {

@@ -4,10 +4,12 @@ use agent::context::{Context, Failure, Previous};
 use agent::outcome::{BrainError, Ending, Outcome};
 use agent::playbook::Playbook;
 use domain::MachineId;
-use domain::agent::Brain;
-use domain::dependency::Left;
+use domain::agent::{Brain, Grouping, Playbook as Playbooks};
+use domain::dependency::{Left, Update};
 use runs::Done;
 use serde_json::json;
+use store::port::ProposalFilter;
+use store::record::ProposalState;
 
 use super::{Stage, StepError};
 use crate::audit::Note;
@@ -67,6 +69,7 @@ async fn think(
     };
     let checks = super::verify::checks(stage, files);
     let previous = previous(stage);
+    let proposed = proposed(stage).await?;
     let ecosystems = knowledge.ecosystems();
     let context = Context {
         files,
@@ -76,7 +79,7 @@ async fn think(
         now: stage.house.clock.now(),
         checks: &checks.checks,
         previous: previous.as_ref(),
-        proposed: &[],
+        proposed: &proposed,
     };
     let Brain::Playbook(playbook) = &stage.agent.brain;
     Ok(Playbook::new(playbook.clone()).run(&context, &workspace).await?)
@@ -99,6 +102,40 @@ fn no_false_green(outcome: &mut Outcome, undecided: Vec<Left>) {
         outcome.title =
             format!("nothing was changed, and not everything could be read: {}", outcome.title);
     }
+}
+
+impl Stage<'_> {
+    /// Whether one proposal holds everything, so that a newer one takes the place of the older.
+    pub(super) fn one_proposal_at_a_time(&self) -> bool {
+        let Brain::Playbook(playbook) = &self.agent.brain;
+        match playbook {
+            Playbooks::Updates(settings) => settings.group == Grouping::All,
+            Playbooks::Remediation(_) => true,
+        }
+    }
+}
+
+/// Updates that open proposals hold already, where each proposal holds a part only.
+async fn proposed(stage: &Stage<'_>) -> Result<Vec<Update>, StepError> {
+    if stage.one_proposal_at_a_time() {
+        return Ok(Vec::new());
+    }
+    let filter = ProposalFilter {
+        agent: Some(stage.agent.name.clone()),
+        repository: Some(stage.repository()?),
+        states: vec![ProposalState::Open, ProposalState::Approved],
+        ..ProposalFilter::default()
+    };
+    let open = stage.house.store.proposals(filter).await.map_err(crate::HouseError::from)?;
+    let base = stage.base()?;
+    let updates = open
+        .into_iter()
+        .filter(|proposal| proposal.base == base)
+        .filter_map(|proposal| {
+            serde_json::from_value::<Vec<Update>>(proposal.facts.get("updates")?.clone()).ok()
+        })
+        .flatten();
+    Ok(updates.collect())
 }
 
 /// What the last attempt did and what broke, for this one.

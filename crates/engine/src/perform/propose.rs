@@ -60,9 +60,12 @@ pub(super) async fn propose(stage: &mut Stage<'_>) -> Result<Done, StepError> {
             "approvals_needed": stage.agent.gates.approvals.max(u32::from(needs)),
             "verdict": verdict,
             "checks": stage.facts.checks,
+            "updates": outcome.updates,
         }),
     };
-    supersede_older(stage, &proposal).await?;
+    if stage.one_proposal_at_a_time() {
+        supersede_older(stage, &proposal).await?;
+    }
     let note = Note::new("proposal.published", outcome.title)
         .fact("proposal", proposal.id.to_string())
         .fact("branch", branch.name)
