@@ -150,10 +150,9 @@ fn kill_all_but(sessions: &[i32]) -> usize {
 /// Kills all processes of the machine but PID 1 at once, so that none can fork away.
 #[expect(unsafe_code, reason = "rustix has no kill of every process")]
 fn kill_everything() {
-    if std::process::id() == 1 {
-        // SAFETY: kill takes no memory; PID 1 of a pid namespace is spared, and nothing else is reachable.
-        unsafe { libc::kill(-1, libc::SIGKILL) };
-    }
+    assert_eq!(std::process::id(), 1, "only PID 1 of a machine may do this");
+    // SAFETY: kill takes no memory; PID 1 of a pid namespace is spared, and nothing else is reachable.
+    unsafe { libc::kill(-1, libc::SIGKILL) };
 }
 
 struct Process {

@@ -100,6 +100,7 @@ pub(crate) struct Child {
     user: Option<(u32, u32)>,
     processes_max: Option<u64>,
     file_max_bytes: u64,
+    memory_max_bytes: Option<u64>,
 }
 
 impl Child {
@@ -109,6 +110,7 @@ impl Child {
             user: setup.user,
             processes_max: setup.processes_max,
             file_max_bytes: setup.file_max_bytes,
+            memory_max_bytes: setup.process_memory_max_bytes,
         }
     }
 
@@ -119,6 +121,9 @@ impl Child {
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         limit(Resource::Core, 0)?;
         limit(Resource::Fsize, self.file_max_bytes)?;
+        if let Some(bytes) = self.memory_max_bytes {
+            limit(Resource::Data, bytes)?;
+        }
         if let Some(processes) = self.processes_max {
             limit(Resource::Nproc, processes)?;
         }

@@ -41,6 +41,10 @@ fn main() -> ExitCode {
 }
 
 fn serve() -> Result<(), String> {
+    if std::process::id() != 1 {
+        // It kills whatever is not of a running command: outside a machine that would be everybody else.
+        return Err("this program is PID 1 of a machine and does nothing elsewhere".to_owned());
+    }
     let stream = confine::take_stream().map_err(|e| format!("taking the stream: {e}"))?;
     let mut reader = File::from(stream);
     let writer = reader.try_clone().map_err(|e| format!("taking the stream: {e}"))?;

@@ -32,6 +32,8 @@ pub struct Setup {
     pub processes_max: Option<u64>,
     /// The largest file in bytes that a command may write.
     pub file_max_bytes: u64,
+    /// The most memory in bytes that one process may have of its own, where nobody counts them together.
+    pub process_memory_max_bytes: Option<u64>,
 }
 
 /// The guest's first words: it is ready.

@@ -176,12 +176,6 @@ impl Link {
         Ok(channel)
     }
 
-    /// Completes when the stream is gone.
-    pub(crate) async fn broken(&self) -> Broken {
-        self.shared.broken.cancelled().await;
-        self.shared.reason()
-    }
-
     /// Closes the stream.
     pub(crate) fn close(&mut self, reason: &str) {
         self.shared.break_off(reason);
@@ -336,7 +330,7 @@ impl Shared {
             };
             // Small frames overtake data, so a channel may have been given up since this was queued.
             let in_order = match frame.kind {
-                Kind::Data | Kind::Message => self.lock().mux.may_send(frame.channel),
+                Kind::Data => self.lock().mux.may_send(frame.channel),
                 Kind::End => self.lock().mux.end(frame.channel),
                 _ => true,
             };
@@ -393,27 +387,6 @@ impl Outgoing {
             }
         }
         Ok(())
-    }
-
-    /// Sends a short message.
-    pub(crate) async fn message(&self, message: &Message) -> Result<(), Broken> {
-        let payload = message::to_json(message);
-        loop {
-            let permit = self.shared.data.reserve().await.map_err(|_| self.shared.reason())?;
-            self.shared.check()?;
-            let granted = self.shared.lock().mux.take_whole(self.id, payload.len());
-            match granted {
-                None => return Err(Broken("the guest has given the channel up".to_owned())),
-                Some(false) => {
-                    drop(permit);
-                    self.credit.notified().await;
-                }
-                Some(true) => {
-                    permit.send(Frame { channel: self.id, kind: Kind::Message, payload });
-                    return Ok(());
-                }
-            }
-        }
     }
 
     /// Says that nothing more comes.

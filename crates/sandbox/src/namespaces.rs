@@ -12,6 +12,8 @@
 
 mod bubblewrap;
 mod cgroup;
+mod complaint;
+mod demotion;
 mod env;
 mod launch;
 mod machine;

@@ -101,12 +101,6 @@ impl Session {
         self.link.close("the machine was closed");
     }
 
-    /// Completes when the machine is gone.
-    pub(crate) async fn gone(&self) -> SandboxError {
-        let broken = self.link.broken().await;
-        self.fate.explain(broken)
-    }
-
     fn failed(&self, failed: Failed) -> SandboxError {
         match failed {
             Failed::Broken(broken) => self.fate.explain(broken),

@@ -168,8 +168,10 @@ fn version_two(hierarchy: &Hierarchy, group: &Path) -> Option<(PathBuf, Vec<Cont
         .filter(|path| writable(path) && writable(&path.join("cgroup.procs")))
         .find_map(|path| {
             let available = list(&path.join("cgroup.controllers"));
+            let enabled = list(&path.join("cgroup.subtree_control"));
             for controller in Controller::ALL {
-                if available.iter().any(|name| name == controller.name()) {
+                let is_in = |names: &[String]| names.iter().any(|name| name == controller.name());
+                if is_in(&available) && !is_in(&enabled) {
                     let enable = format!("+{}", controller.name());
                     // Refused where the group holds processes: the one above is tried next.
                     let _refused = std::fs::write(path.join("cgroup.subtree_control"), enable);
@@ -254,11 +256,6 @@ impl Cgroup {
                 Version::Two => field(&group.path.join("memory.events"), "oom_kill"),
             })
             .sum()
-    }
-
-    /// Whether memory is limited.
-    pub(crate) fn limits_memory(&self) -> bool {
-        self.groups.iter().any(|group| group.controllers.contains(&Controller::Memory))
     }
 
     /// The processes in the groups.
@@ -381,6 +378,28 @@ mod tests {
         let expected =
             ["/sys/fs/cgroup/memory/x", "/sys/fs/cgroup/cpu,cpuacct/", "/sys/fs/cgroup/unified/b"];
         assert_eq!(groups, expected.map(PathBuf::from));
+    }
+
+    #[test]
+    fn the_nearest_group_that_hands_controllers_down_is_taken() {
+        let mounted = tempfile::tempdir().unwrap();
+        let (slice, own) = (mounted.path().join("slice"), mounted.path().join("slice/scope"));
+        std::fs::create_dir_all(&own).unwrap();
+        for group in [&slice, &own] {
+            std::fs::write(group.join("cgroup.controllers"), "cpu memory pids").unwrap();
+            std::fs::write(group.join("cgroup.procs"), "").unwrap();
+        }
+        std::fs::write(slice.join("cgroup.subtree_control"), "memory pids cpu").unwrap();
+        // A group that holds processes refuses; here, what cannot be written stands for that.
+        std::fs::create_dir(own.join("cgroup.subtree_control")).unwrap();
+        let hierarchy = Hierarchy {
+            root: "/".into(),
+            mounted: mounted.path().to_owned(),
+            version: Version::Two,
+            names: vec!["rw".to_owned()],
+        };
+        let found = version_two(&hierarchy, &own);
+        assert_eq!(found, Some((slice, Controller::ALL.to_vec())));
     }
 
     #[test]

@@ -6,7 +6,6 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::MachineId;
 use guest::layout;
 use guest::message::Setup;
 use rustix::process::{Pid, PidfdFlags};
@@ -17,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::Settings;
 use super::bubblewrap::{self, Sources};
-use super::cgroup::{self, Cgroup, Limits};
+use super::cgroup::{self, Cgroup, Controller, Limits};
 use super::machine::NamespaceMachine;
 use super::release::Remains;
 use super::scratch::{self, Folder, Process};
@@ -25,7 +24,7 @@ use super::spawn::{self, Demotion, Start};
 use super::toolchains::{self, Toolchains};
 use super::view::{self, Shared};
 use super::watch::{self, Watched};
-use super::{env, seccomp};
+use super::{complaint, demotion, env, seccomp};
 use crate::channel::{Channel, Greeted, Link, Piece};
 use crate::egress::Door;
 use crate::port::{MachineSpec, SandboxError};
@@ -34,15 +33,14 @@ use crate::session::{Fate, Session};
 /// How long a machine may take to become ready; a busy host is slow.
 const READY_MAX: Duration = Duration::from_secs(60);
 
+/// How many of a machine's connections are served at one time; more wait.
+const SERVED_MAX: usize = 256;
+
 /// How much of bubblewrap's and the guest's complaints is kept, in bytes.
 const COMPLAINT_MAX: u64 = 8 * 1024;
 
 /// The least memory that a machine can be made with, in bytes.
 const MEMORY_MIN: u64 = 16 * 1024 * 1024;
-
-/// The users that machines of root become: from here, 2^28 numbers that systemd's allocation keeps free
-/// (<https://systemd.io/UIDS-GIDS/>).
-const USERS_FROM: u32 = 0x7000_0000;
 
 /// The only image of this backend.
 const IMAGE: &str = "default";
@@ -90,7 +88,7 @@ impl Launcher {
             reason: e.to_string(),
             hint: "this processor is not supported".to_owned(),
         })?;
-        let is_root = rustix::process::geteuid().is_root();
+        let is_root = demotion::may_demote()?;
         let parents = cgroup::parents();
         Ok(Self { settings, program, version, toolchains, shared, parents, filters, is_root })
     }
@@ -113,12 +111,6 @@ impl Launcher {
 
     pub(crate) fn parents(&self) -> &[cgroup::Parent] {
         &self.parents
-    }
-
-    /// The user on the host that a machine's processes are, where we may choose.
-    fn user(&self, machine: MachineId) -> Option<u32> {
-        let low = u32::try_from(machine.as_u128() & 0x0fff_ffff).unwrap_or(0);
-        self.is_root.then_some(USERS_FROM | low)
     }
 
     /// Makes a machine, ready for its first command; without a `door` it has no way out at all.
@@ -167,7 +159,7 @@ impl Launcher {
 
     /// Makes folder, groups and the arguments. Blocks.
     fn prepare(&self, spec: &MachineSpec, certificate: &str) -> Result<Prepared, SandboxError> {
-        let user = self.user(spec.id);
+        let user = self.is_root.then(|| demotion::user(spec.id));
         let cgroups = cgroup::paths(&self.parents, spec.id);
         let state_dir = self.settings.state_dir.canonicalize();
         let state_dir = state_dir.map_err(io_error("finding the state folder"))?;
@@ -259,13 +251,15 @@ impl Launcher {
             Ok(ready) => Ok(ready),
             Err(reason) => {
                 let complaint = read_complaint(complaints).await;
-                Err(explain(&reason, &complaint))
+                Err(complaint::explain(&reason, &complaint))
             }
         }
     }
 
     fn setup(&self, spec: &MachineSpec) -> Setup {
         let writable = [layout::CHECKOUT, layout::HOME, layout::TMP, layout::TRANSFER];
+        let counts_memory =
+            self.parents.iter().any(|parent| parent.controllers.contains(&Controller::Memory));
         Setup {
             user: None,
             env: env::variables(&self.toolchains, &spec.env),
@@ -273,6 +267,7 @@ impl Launcher {
             proxy_port: Some(layout::PROXY_PORT),
             processes_max: counts_processes_by_namespace().then_some(spec.processes_max.into()),
             file_max_bytes: spec.disk_bytes,
+            process_memory_max_bytes: (!counts_memory).then_some(spec.memory_bytes),
         }
     }
 }
@@ -406,35 +401,15 @@ async fn read_complaint(from: Option<OwnedFd>) -> String {
     String::from_utf8_lossy(&bytes).trim().to_owned()
 }
 
-/// Tells what the host lacks from what went wrong once.
-fn explain(reason: &str, complaint: &str) -> SandboxError {
-    let namespaces =
-        ["No permissions to create", "Creating new namespace failed", "setting up uid map"];
-    if namespaces.iter().any(|text| complaint.contains(text)) {
-        return SandboxError::Unusable {
-            reason: format!("the kernel refuses unprivileged user namespaces ({complaint})"),
-            hint: "allow them: `sysctl -w kernel.unprivileged_userns_clone=1` on Debian, \
-                   `sysctl -w kernel.apparmor_restrict_unprivileged_userns=0` on Ubuntu, and \
-                   `user.max_user_namespaces` above 0"
-                .to_owned(),
-        };
-    }
-    if complaint.contains("Can't mount proc") {
-        return SandboxError::Unusable {
-            reason: format!("the kernel refuses a /proc of its own to machines ({complaint})"),
-            hint: "in a container, unmask /proc (docker: `--security-opt systempaths=unconfined`)"
-                .to_owned(),
-        };
-    }
-    let complaint = if complaint.is_empty() { String::new() } else { format!(" ({complaint})") };
-    SandboxError::Launch(format!("{reason}{complaint}"))
-}
-
 /// Serves the connections that the machine opens, each in a task of its own.
 async fn serve_connections(mut connections: mpsc::Receiver<Channel>, door: Arc<Door>) {
     let mut serving = JoinSet::new();
     while let Some(channel) = connections.recv().await {
         while serving.try_join_next().is_some() {}
+        // A machine may give channels up whose requests are still under way here.
+        if serving.len() >= SERVED_MAX {
+            serving.join_next().await;
+        }
         let door = Arc::clone(&door);
         serving.spawn(async move {
             let (ours, theirs) = tokio::io::duplex(guest::mux::PIECE_MAX);

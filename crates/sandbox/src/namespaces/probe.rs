@@ -99,6 +99,16 @@ async fn boot(launcher: &Arc<Launcher>) -> Vec<Capability> {
         }
         Err(error) => capabilities.push(absent("seccomp", &error)),
     }
+    match machine.session.metrics().await {
+        Ok(metrics) => capabilities.push(Capability {
+            name: "clean end",
+            ok: metrics.processes == 0,
+            required: true,
+            detail: format!("{} processes left of a command", metrics.processes),
+            hint: (metrics.processes > 0).then(|| "a kernel with pid namespaces".to_owned()),
+        }),
+        Err(error) => capabilities.push(absent("clean end", &error)),
+    }
     let landlock = machine.session.landlock();
     let confined = landlock != "not";
     capabilities.push(Capability {

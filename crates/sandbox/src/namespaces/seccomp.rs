@@ -3,7 +3,7 @@
 //! Two filters, of which the stricter answer counts. The first knows all system calls up to a number and
 //! says of newer ones, and of `clone3` whose flags it could not see, that they do not exist, so that programs
 //! fall back. The second refuses what reaches beyond the machine: mounts, namespaces, keys, tracing, kernel
-//! modules, io_uring, sockets of odd families. A call of another architecture ends the process.
+//! modules, `io_uring`, sockets of odd families. A call of another architecture ends the process.
 
 use std::collections::BTreeMap;
 

@@ -90,7 +90,6 @@ impl Level {
     }
 
     /// The next entry, its inner none where it is no folder or vanished while we looked.
-    #[expect(clippy::type_complexity, reason = "end, vanished, or measured with the folder inside")]
     fn next(&mut self) -> Option<Option<(Stat, Option<OwnedFd>)>> {
         let entry = self.entries.as_mut()?.next()?.ok()?;
         let name = CString::from(entry.file_name());
@@ -183,7 +182,7 @@ mod tests {
         let closed = folder.path().join("closed");
         std::fs::create_dir(&closed).unwrap();
         std::fs::write(closed.join("file"), vec![1; 100_000]).unwrap();
-        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o0)).unwrap();
         assert!(bytes(&folder) >= 100_000);
         let mode = std::fs::metadata(&closed).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0);

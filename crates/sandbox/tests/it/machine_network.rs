@@ -21,7 +21,7 @@ async fn upstream(body: &'static [u8]) -> u16 {
                 body.len()
             );
             connection.write_all(head.as_bytes()).await.unwrap();
-            let _ = connection.write_all(body).await;
+            let _cut = connection.write_all(body).await;
         }
     });
     serving.detach_all();

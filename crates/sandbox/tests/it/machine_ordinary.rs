@@ -92,7 +92,15 @@ async fn a_probe_says_what_there_is_and_leaves_nothing() {
     let names: Vec<_> = probed.iter().map(|capability| capability.name).collect();
     assert_eq!(
         names,
-        ["bubblewrap", "machine", "seccomp", "landlock", "control groups", "toolchains"]
+        [
+            "bubblewrap",
+            "machine",
+            "seccomp",
+            "clean end",
+            "landlock",
+            "control groups",
+            "toolchains"
+        ]
     );
     assert!(
         probed.iter().all(|capability| capability.ok || capability.hint.is_some()),

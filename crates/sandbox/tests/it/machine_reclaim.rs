@@ -165,7 +165,7 @@ async fn a_dropped_launch_leaves_nothing() {
     for _ in 0..5 {
         let spec = crate::machine_house::spec();
         let launch = house.try_launch(&spec);
-        let _ = tokio::time::timeout(std::time::Duration::from_millis(15), launch).await;
+        let _late = tokio::time::timeout(std::time::Duration::from_millis(15), launch).await;
     }
     house.gone().await;
     assert_eq!(house.sandbox.reclaim().await.unwrap(), sandbox::port::Reclaimed::default());

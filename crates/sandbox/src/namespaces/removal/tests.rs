@@ -34,7 +34,7 @@ fn folders_without_permissions_go_away() {
     std::fs::create_dir_all(closed.join("c/d")).unwrap();
     std::fs::write(closed.join("c/file"), "x").unwrap();
     for folder in [closed.join("c"), closed.clone(), path.join("checkout/a")] {
-        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o0)).unwrap();
     }
     remove_machine(&path, "owner").unwrap();
     assert!(!path.exists());
