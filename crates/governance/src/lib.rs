@@ -5,8 +5,13 @@
 //! and a test compares it with [`rule::ALL`].
 
 pub mod case;
+mod dependency_file;
+mod diff;
 mod judge;
 pub mod rule;
+#[cfg(test)]
+mod sample;
+mod tree;
 
 pub use case::{Case, Standing};
 pub use judge::judge;

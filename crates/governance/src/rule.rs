@@ -7,6 +7,7 @@ use crate::case::Case;
 mod caps;
 mod checks;
 mod kind;
+mod manifest;
 mod paths;
 mod protected;
 
@@ -22,4 +23,5 @@ pub struct Rule {
 }
 
 /// Every rule, in the order they are asked.
-pub const ALL: &[Rule] = &[paths::RULE, protected::RULE, caps::RULE, kind::RULE, checks::RULE];
+pub const ALL: &[Rule] =
+    &[paths::RULE, protected::RULE, caps::RULE, kind::RULE, manifest::RULE, checks::RULE];

@@ -48,15 +48,11 @@ fn size(file: &FileChange) -> (u64, u64) {
     let (Some(before), Some(after)) = (text(&file.before), text(&file.after)) else {
         return (1, whole(&file.before).saturating_add(whole(&file.after)));
     };
-    let mut counts: std::collections::HashMap<&str, i64> = std::collections::HashMap::new();
-    for line in before.split_inclusive('\n') {
-        *counts.entry(line).or_default() -= 1;
-    }
-    for line in after.split_inclusive('\n') {
-        *counts.entry(line).or_default() += 1;
-    }
-    counts.into_iter().fold((0, 0), |(lines, bytes), (line, count)| {
-        let count = count.unsigned_abs();
-        (lines + count, bytes + count * line.len() as u64)
-    })
+    let changed = crate::diff::lines(&before, &after);
+    let bytes = |text: &str, lines: &[usize]| -> u64 {
+        let all: Vec<&str> = text.split_inclusive('\n').collect();
+        lines.iter().map(|at| all[*at].len() as u64).sum()
+    };
+    let count = changed.removed.len() + changed.added.len();
+    (count as u64, bytes(&before, &changed.removed) + bytes(&after, &changed.added))
 }

@@ -1,0 +1,91 @@
+//! Changes made for tests.
+
+use domain::agent::{Scope, Semantic};
+use domain::change::{Change, FileChange, FileMode, FileVersion};
+use domain::dependency::{Ecosystem, Update, UpdateKind};
+use domain::finding::Verdict;
+use domain::{Digest, RepoPath};
+
+use crate::case::{Case, Standing};
+
+/// A change being put together.
+#[derive(Debug, Default)]
+pub(crate) struct Sample {
+    files: Vec<FileChange>,
+    updates: Vec<Update>,
+}
+
+impl Sample {
+    /// With a file that changes.
+    pub(crate) fn file(self, path: &str, before: &str, after: &str) -> Self {
+        self.change(path, Some(before), Some(after))
+    }
+
+    /// With a file that changes, is new or is deleted.
+    pub(crate) fn change(mut self, path: &str, before: Option<&str>, after: Option<&str>) -> Self {
+        let version = |text: &str| FileVersion {
+            mode: FileMode::Regular,
+            size: text.len() as u64,
+            content: Some(text.as_bytes().to_vec()),
+        };
+        let path = RepoPath::new(path).unwrap();
+        self.files.push(FileChange {
+            path,
+            before: before.map(version),
+            after: after.map(version),
+        });
+        self
+    }
+
+    /// With a package that the update names, in every ecosystem.
+    pub(crate) fn named(mut self, package: &str, to: &str) -> Self {
+        for ecosystem in Ecosystem::ALL {
+            self.updates.push(Update {
+                ecosystem,
+                package: package.to_owned(),
+                from: "0.0.1".to_owned(),
+                to: to.to_owned(),
+                kind: UpdateKind::Minor,
+                advisories: Vec::new(),
+                files: Vec::new(),
+            });
+        }
+        self
+    }
+
+    /// With a file that every update says it changed.
+    pub(crate) fn said_in(mut self, path: &str) -> Self {
+        for update in &mut self.updates {
+            update.files.push(RepoPath::new(path).unwrap());
+        }
+        self
+    }
+
+    /// What every rule says, or one of them.
+    pub(crate) fn judged(&self, rule: &str) -> Verdict {
+        let change = Change {
+            base: "a".repeat(40).parse().unwrap(),
+            head: "b".repeat(40).parse().unwrap(),
+            tree: "c".repeat(40).parse().unwrap(),
+            digest: Digest::of(b""),
+            files: self.files.clone(),
+        };
+        let scope = Scope {
+            paths: vec!["**".to_owned()],
+            denied: Vec::new(),
+            semantic: Some(Semantic::DependencyVersionsOnly),
+            files_max: 100,
+            lines_max: 1000,
+            bytes_max: 100_000,
+        };
+        let case = Case {
+            change: &change,
+            scope: &scope,
+            updates: &self.updates,
+            checks: &Standing::Held,
+        };
+        let mut verdict = crate::judge(&case);
+        verdict.findings.retain(|finding| rule.is_empty() || finding.rule == rule);
+        Verdict::from_findings(verdict.findings)
+    }
+}
