@@ -7,9 +7,11 @@ use crate::case::Case;
 mod caps;
 mod checks;
 mod kind;
+mod lock;
 mod manifest;
 mod paths;
 mod protected;
+mod unicode;
 
 /// A rule: its id, what it is for, and the rule itself.
 #[derive(Debug, Clone, Copy)]
@@ -23,5 +25,13 @@ pub struct Rule {
 }
 
 /// Every rule, in the order they are asked.
-pub const ALL: &[Rule] =
-    &[paths::RULE, protected::RULE, caps::RULE, kind::RULE, manifest::RULE, checks::RULE];
+pub const ALL: &[Rule] = &[
+    paths::RULE,
+    protected::RULE,
+    caps::RULE,
+    kind::RULE,
+    manifest::RULE,
+    lock::RULE,
+    unicode::RULE,
+    checks::RULE,
+];

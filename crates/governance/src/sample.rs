@@ -53,14 +53,6 @@ impl Sample {
         self
     }
 
-    /// With a file that every update says it changed.
-    pub(crate) fn said_in(mut self, path: &str) -> Self {
-        for update in &mut self.updates {
-            update.files.push(RepoPath::new(path).unwrap());
-        }
-        self
-    }
-
     /// What every rule says, or one of them.
     pub(crate) fn judged(&self, rule: &str) -> Verdict {
         let change = Change {
