@@ -11,6 +11,7 @@ mod judge;
 pub mod rule;
 #[cfg(test)]
 mod sample;
+pub mod secrets;
 mod tree;
 
 pub use case::{Case, Standing};

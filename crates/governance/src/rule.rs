@@ -11,6 +11,7 @@ mod lock;
 mod manifest;
 mod paths;
 mod protected;
+mod secrets;
 mod unicode;
 
 /// A rule: its id, what it is for, and the rule itself.
@@ -32,6 +33,7 @@ pub const ALL: &[Rule] = &[
     kind::RULE,
     manifest::RULE,
     lock::RULE,
+    secrets::RULE,
     unicode::RULE,
     checks::RULE,
 ];
