@@ -93,3 +93,40 @@ fn result(done: &Done) -> (&'static str, Option<String>) {
         Done::Escalated => ("escalated", None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::clock::SystemClock;
+    use runs::Step;
+
+    use super::*;
+
+    #[test]
+    fn every_action_reads_back_as_it_was() {
+        let machine = MachineId::fresh(&SystemClock);
+        let step = Step::Act { machine };
+        let fence = Fence(4);
+        for action in [
+            Action::Perform { fence, attempt: 2, step },
+            Action::Wake { fence, at: Timestamp::from_millis(5) },
+            Action::Interrupt { fence },
+            Action::Release { machine },
+            Action::Withdraw { proposal: ProposalId::fresh(&SystemClock) },
+        ] {
+            assert_eq!(from_document(&document(&action)).unwrap(), action);
+        }
+    }
+
+    #[test]
+    fn a_wake_is_due_when_it_says_and_everything_else_at_once() {
+        let (now, at) = (Timestamp::from_millis(10), Timestamp::from_millis(99));
+        let run = RunId::fresh(&SystemClock);
+        assert_eq!(to_row(run, &Action::Wake { fence: Fence(1), at }, now).due, at);
+        assert_eq!(to_row(run, &Action::Interrupt { fence: Fence(1) }, now).due, now);
+    }
+
+    #[test]
+    fn a_foreign_document_is_refused() {
+        assert!(from_document(&json!({ "action": "dance" })).is_err());
+    }
+}

@@ -156,3 +156,49 @@ fn failure_from_record(failure: &record::Failure) -> Failure {
         reason: failure.reason.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::clock::SystemClock;
+    use domain::{MachineId, ProposalId, Timestamp};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(state: State) {
+        let limits =
+            Limits { attempts_max: 3, losses_max: 5, time_ms: 1, backoff_ms: 2, backoff_max_ms: 3 };
+        let mut run = Run::accepted(Timestamp::from_millis(7), limits);
+        run.state = state;
+        run.failures = FailureClass::ALL
+            .map(|class| Failure { attempt: 1, step: "act".into(), class, reason: "why".into() })
+            .to_vec();
+        assert_eq!(from_record(&to_record(&run)), run);
+    }
+
+    #[test]
+    fn every_state_reads_back_as_it_was() {
+        let machine = MachineId::fresh(&SystemClock);
+        let baseline = MachineId::fresh(&SystemClock);
+        let mut steps = vec![
+            Step::Prepare,
+            Step::Act { machine },
+            Step::Export { machine },
+            Step::Verify { machine, baseline },
+            Step::Judge,
+            Step::Propose,
+        ];
+        steps.extend(Ending::ALL.map(|ending| Step::Escalate { ending }));
+        check(State::Queued);
+        check(State::Proposed { proposal: ProposalId::fresh(&SystemClock) });
+        for ending in Ending::ALL {
+            check(State::Ended { ending });
+        }
+        for step in steps {
+            check(State::Working { attempt: 2, step });
+            check(State::Stopping { step });
+            let gate = Gate::Retry { at: Timestamp::from_millis(9), then: step };
+            check(State::Waiting { attempt: 2, gate });
+        }
+    }
+}
