@@ -9,6 +9,7 @@ pub mod choose;
 pub mod ecosystem;
 pub mod graph;
 pub mod npm;
+pub mod python;
 
 pub use ecosystem::{
     Bump, Discovery, Ecosystem, FileEdit, Plan, PlanError, Project, Published, ReadError, Refusal,
@@ -18,5 +19,5 @@ pub use graph::{Graph, Package, PackageId, Requirement, Source};
 
 /// Every ecosystem.
 pub fn all() -> Vec<Box<dyn Ecosystem>> {
-    vec![Box::new(cargo::Cargo), Box::new(npm::Npm)]
+    vec![Box::new(cargo::Cargo), Box::new(npm::Npm), Box::new(python::Python)]
 }

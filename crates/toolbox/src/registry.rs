@@ -3,6 +3,7 @@
 pub mod cargo;
 pub mod client;
 pub mod npm;
+pub mod python;
 #[cfg(test)]
 pub(crate) mod scripted_server;
 
@@ -106,6 +107,7 @@ pub enum RegistryError {
 pub fn of(client: Client, endpoint: Endpoint) -> Box<dyn Registry> {
     match endpoint.ecosystem {
         Ecosystem::Cargo => Box::new(cargo::CargoIndex::new(client, endpoint)),
-        Ecosystem::Npm | Ecosystem::Python => Box::new(npm::NpmRegistry::new(client, endpoint)),
+        Ecosystem::Npm => Box::new(npm::NpmRegistry::new(client, endpoint)),
+        Ecosystem::Python => Box::new(python::SimpleIndex::new(client, endpoint)),
     }
 }

@@ -1,0 +1,113 @@
+//! Python: requirements files as pip reads them, and `pyproject.toml` with `uv.lock`.
+//!
+//! Requirements without a lock are pinned by hand or not at all: what comes with them is what pip says in the
+//! machine (`python/resolve.py`). `uv.lock` is written by uv itself.
+
+mod commands;
+mod discover;
+mod plan;
+mod pyproject;
+mod range;
+mod refusal;
+mod requirements;
+mod tree;
+mod uv;
+pub(crate) mod version;
+
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Ordering;
+
+use domain::RepoPath;
+use domain::dependency::{Ecosystem as Kind, UpdateKind};
+use domain::exec::{Exec, ExecResult};
+
+use super::{
+    Bump, Discovery, Ecosystem, Graph, Plan, PlanError, Project, Published, ReadError, Refusal,
+    Runtimes,
+};
+use crate::files::FileSet;
+
+/// The Python ecosystem.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Python;
+
+impl Ecosystem for Python {
+    fn kind(&self) -> Kind {
+        Kind::Python
+    }
+
+    fn wants(&self, path: &RepoPath) -> bool {
+        discover::wants(path)
+    }
+
+    fn discover(&self, files: &FileSet) -> Discovery {
+        discover::discover(files)
+    }
+
+    fn resolve(&self, project: &Project, files: &FileSet) -> Option<Exec> {
+        if project.lock.is_some() {
+            return None;
+        }
+        // What cannot be read is the graph's to tell.
+        let manifests = tree::manifests(project, files).ok()?;
+        Some(commands::resolve(project, &manifests))
+    }
+
+    fn graph(
+        &self,
+        project: &Project,
+        files: &FileSet,
+        resolved: Option<&[u8]>,
+    ) -> Result<Graph, ReadError> {
+        match &project.lock {
+            Some(lock) => uv::graph(files, lock, &project.manifests),
+            None => tree::graph(project, files, resolved),
+        }
+    }
+
+    fn plan(
+        &self,
+        project: &Project,
+        files: &FileSet,
+        graph: &Graph,
+        bumps: &[Bump],
+    ) -> Result<Plan, PlanError> {
+        plan::plan(project, files, graph, bumps)
+    }
+
+    fn refusal(&self, command: &Exec, result: &ExecResult) -> Refusal {
+        refusal::refusal(command, result)
+    }
+
+    fn compare(&self, a: &str, b: &str) -> Option<Ordering> {
+        version::compare(a, b)
+    }
+
+    fn step(&self, from: &str, to: &str) -> Option<UpdateKind> {
+        version::step(from, to)
+    }
+
+    fn is_prerelease(&self, version: &str) -> bool {
+        version::is_prerelease(version)
+    }
+
+    fn admits(&self, range: &str, version: &str) -> bool {
+        version::admits(range, version)
+    }
+
+    fn promised(&self, project: &Project, files: &FileSet) -> Runtimes {
+        let manifests =
+            project.manifests.iter().filter(|path| path.file_name() == discover::PYPROJECT);
+        let ranges = manifests.filter_map(|path| pyproject::read(files, path).ok()?.python);
+        let python = ranges
+            .filter_map(|range| version::oldest(&range))
+            .reduce(|a, b| if version::compare(&b, &a) == Some(Ordering::Less) { b } else { a });
+        Runtimes { python, ..Runtimes::default() }
+    }
+
+    fn runs_on(&self, published: &Published, runtimes: &Runtimes) -> Result<(), String> {
+        version::runs_on(published, runtimes)
+    }
+}

@@ -1,0 +1,342 @@
+//! Finds Python projects: requirements files that belong together by includes, and `pyproject.toml` with `uv.lock`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::RepoPath;
+use domain::dependency::{Ecosystem as Kind, Left, Why};
+
+use super::requirements::{self, RequirementsFile};
+use super::{pyproject, uv};
+use crate::dependencies::{Discovery, Project};
+use crate::files::FileSet;
+
+pub(super) const PYPROJECT: &str = "pyproject.toml";
+pub(super) const UV_LOCK: &str = "uv.lock";
+/// The most files that includes may chain.
+const INCLUDES_MAX: usize = 256;
+
+/// Files of tools that hob does not drive.
+const FOREIGN: [(&str, &str); 8] = [
+    ("poetry.lock", "Poetry"),
+    ("pdm.lock", "PDM"),
+    ("Pipfile", "Pipenv"),
+    ("Pipfile.lock", "Pipenv"),
+    ("environment.yml", "conda"),
+    ("environment.yaml", "conda"),
+    ("conda-lock.yml", "conda"),
+    ("pylock.toml", "pylock"),
+];
+/// Folders of what is installed or copied in, not written here.
+const INSTALLED: [&str; 7] =
+    ["node_modules", ".venv", "venv", "site-packages", ".tox", ".nox", "__pypackages__"];
+
+/// Whether a path lies in an installed environment.
+fn is_installed(path: &RepoPath) -> bool {
+    path.as_str().split('/').any(|part| INSTALLED.contains(&part))
+}
+
+/// Whether a file is read: what is included may have other names than what starts a project.
+pub(super) fn wants(path: &RepoPath) -> bool {
+    if is_installed(path) {
+        return false;
+    }
+    let name = path.file_name();
+    let is_text = [".txt", ".in", ".pip"].iter().any(|end| name.ends_with(end));
+    let place = format!("{}/{name}", path.parent().file_name()).to_lowercase();
+    let words = [
+        "req",
+        "constraint",
+        "deps",
+        "dependenc",
+        "dev",
+        "test",
+        "base",
+        "prod",
+        "lint",
+        "pip",
+        "docs",
+    ];
+    matches!(name, PYPROJECT | UV_LOCK | "setup.py" | "setup.cfg")
+        || (is_text && words.iter().any(|word| place.contains(word)))
+}
+
+/// Whether a file starts a project by its name: `requirements-dev.txt`, `dev-requirements.txt`,
+/// `requirements/dev.txt`, `constraints.txt`, and what pip-tools compiles them from.
+fn is_requirements(path: &RepoPath) -> bool {
+    let name = path.file_name().to_lowercase();
+    let Some(stem) = [".txt", ".in", ".pip"].iter().find_map(|end| name.strip_suffix(end)) else {
+        return false;
+    };
+    let words = || stem.split(['-', '_', '.']);
+    words().any(|word| matches!(word, "requirements" | "requirement" | "constraints"))
+        || matches!(path.parent().file_name().to_lowercase().as_str(), "requirements" | "reqs")
+}
+
+/// Whether a file's name says that what it asks for is not needed at run time.
+pub(super) fn is_development(path: &RepoPath) -> bool {
+    let place = format!("{}/{}", path.parent().file_name(), path.file_name()).to_lowercase();
+    let words = [
+        "dev",
+        "develop",
+        "development",
+        "test",
+        "tests",
+        "testing",
+        "doc",
+        "docs",
+        "lint",
+        "linting",
+        "ci",
+        "build",
+        "typing",
+        "mypy",
+        "style",
+        "format",
+        "release",
+        "benchmark",
+        "benchmarks",
+    ];
+    place.split(['-', '_', '.', '/']).any(|part| words.contains(&part))
+}
+
+/// The projects of a tree.
+pub(super) fn discover(files: &FileSet) -> Discovery {
+    let mut found = Discovery::default();
+    requirement_projects(files, &mut found);
+    pyprojects(files, &mut found);
+    foreign(files, &mut found);
+    found
+}
+
+fn left(path: &RepoPath, why: Why, detail: String) -> Left {
+    Left {
+        ecosystem: Some(Kind::Python),
+        advisory: None,
+        package: path.to_string(),
+        version: String::new(),
+        why,
+        detail,
+    }
+}
+
+fn requirement_projects(files: &FileSet, found: &mut Discovery) {
+    let mut read: BTreeMap<RepoPath, RequirementsFile> = BTreeMap::new();
+    let mut links: Vec<(RepoPath, RepoPath)> = Vec::new();
+    let mut included: BTreeSet<RepoPath> = BTreeSet::new();
+    let mut seen: BTreeSet<RepoPath> = BTreeSet::new();
+    let starts = files.paths().filter(|path| is_requirements(path) && !is_installed(path));
+    let mut open: Vec<RepoPath> = starts.cloned().collect();
+    while let Some(path) = open.pop() {
+        if !seen.insert(path.clone()) {
+            continue;
+        }
+        let file = match requirements::read(files, &path) {
+            Ok(file) => file,
+            Err(error) => {
+                found.left.push(left(&path, Why::Unreadable, error.to_string()));
+                continue;
+            }
+        };
+        for include in &file.includes {
+            match target(files, &path, include) {
+                Ok(target) => {
+                    included.insert(target.clone());
+                    links.push((path.clone(), target.clone()));
+                    if seen.len() < INCLUDES_MAX * 64 {
+                        open.push(target);
+                    }
+                }
+                Err(detail) => found.left.push(left(&path, Why::Unreadable, detail)),
+            }
+        }
+        if let Some(compiled) = compiled(files, &path) {
+            links.push((path.clone(), compiled));
+        }
+        read.insert(path, file);
+    }
+    for (path, cycle) in cycles(&links) {
+        found.left.push(left(
+            &path,
+            Why::Unreadable,
+            format!("its includes come back to it: {cycle}"),
+        ));
+    }
+    for group in groups(read.keys().cloned().collect(), &links) {
+        let (roots, rest): (Vec<_>, Vec<_>) =
+            group.into_iter().partition(|path| !included.contains(path));
+        let manifests: Vec<RepoPath> = roots.into_iter().chain(rest).collect();
+        let asks =
+            manifests.iter().any(|path| read.get(path).is_some_and(|file| !file.asks.is_empty()));
+        if let Some(first) = manifests.first().filter(|_| asks) {
+            let root = first.parent();
+            found.projects.push(Project {
+                ecosystem: Kind::Python,
+                root,
+                manifests,
+                lock: None,
+                tool: "pip",
+            });
+        }
+    }
+}
+
+/// The file that an include names; the error is for a person.
+pub(super) fn target(
+    files: &FileSet,
+    path: &RepoPath,
+    include: &requirements::Include,
+) -> Result<RepoPath, String> {
+    let place = format!("`{path}` line {}", include.line);
+    let shown: String =
+        requirements::without_credentials(&include.target).escape_debug().take(200).collect();
+    if include.target.contains("://") {
+        return Err(format!(
+            "{place} includes `{shown}`, which is not in the repository and was not read"
+        ));
+    }
+    let target = path
+        .parent()
+        .join(&include.target)
+        .map_err(|error| format!("{place} includes a file that is not read: {error}"))?;
+    if !files.exists(&target) {
+        return Err(format!("{place} includes `{shown}`, which does not exist"));
+    }
+    if files.content(&target).is_none() && !wants(&target) {
+        return Err(format!(
+            "{place} includes `{shown}`, whose name does not say that it holds requirements; rename it to `requirements-...txt`"
+        ));
+    }
+    Ok(target)
+}
+
+/// What pip-tools compiles an `.in` file to.
+fn compiled(files: &FileSet, path: &RepoPath) -> Option<RepoPath> {
+    let stem = path.as_str().strip_suffix(".in")?;
+    RepoPath::new(format!("{stem}.txt")).ok().filter(|path| files.exists(path))
+}
+
+/// Each file that includes itself in the end, with the way round.
+fn cycles(links: &[(RepoPath, RepoPath)]) -> Vec<(RepoPath, String)> {
+    let mut next: BTreeMap<&RepoPath, Vec<&RepoPath>> = BTreeMap::new();
+    for (from, to) in links {
+        next.entry(from).or_default().push(to);
+    }
+    let mut found = Vec::new();
+    let mut told: BTreeSet<&RepoPath> = BTreeSet::new();
+    for &start in next.keys().collect::<Vec<_>>() {
+        let mut came: BTreeMap<&RepoPath, &RepoPath> = BTreeMap::new();
+        let mut open = vec![start];
+        while let Some(at) = open.pop() {
+            for &to in next.get(at).into_iter().flatten() {
+                if came.insert(to, at).is_none() {
+                    open.push(to);
+                }
+            }
+        }
+        if !came.contains_key(start) || told.contains(start) {
+            continue;
+        }
+        let mut way = vec![start.as_str()];
+        let mut at = came.get(start).copied();
+        while let Some(path) = at.filter(|path| *path != start && way.len() < INCLUDES_MAX) {
+            way.push(path.as_str());
+            told.insert(path);
+            at = came.get(path).copied();
+        }
+        way.push(start.as_str());
+        way.reverse();
+        found.push((start.clone(), way.join(" -> ")));
+    }
+    found
+}
+
+/// The files in groups that links hold together, each sorted.
+fn groups(paths: Vec<RepoPath>, links: &[(RepoPath, RepoPath)]) -> Vec<BTreeSet<RepoPath>> {
+    let mut group_of: BTreeMap<RepoPath, usize> =
+        paths.into_iter().enumerate().map(|(at, path)| (path, at)).collect();
+    for (from, to) in links {
+        if let (Some(&a), Some(&b)) = (group_of.get(from), group_of.get(to)) {
+            for group in group_of.values_mut().filter(|group| **group == b) {
+                *group = a;
+            }
+        }
+    }
+    let mut groups: BTreeMap<usize, BTreeSet<RepoPath>> = BTreeMap::new();
+    for (path, group) in group_of {
+        groups.entry(group).or_default().insert(path);
+    }
+    groups.into_values().collect()
+}
+
+fn pyprojects(files: &FileSet, found: &mut Discovery) {
+    let mut members: BTreeSet<RepoPath> = BTreeSet::new();
+    let mut locked = Vec::new();
+    for lock in files.paths().filter(|p| p.file_name() == UV_LOCK && !is_installed(p)) {
+        match uv::members(files, lock) {
+            Ok(manifests) => {
+                members.extend(manifests.iter().cloned());
+                locked.push((lock.clone(), manifests));
+            }
+            Err(error) => {
+                members.extend(lock.parent().join(PYPROJECT));
+                found.left.push(left(lock, Why::Unreadable, error.to_string()));
+            }
+        }
+    }
+    for (lock, manifests) in locked {
+        let root = lock.parent();
+        found.projects.push(Project {
+            ecosystem: Kind::Python,
+            root,
+            manifests,
+            lock: Some(lock),
+            tool: "uv",
+        });
+    }
+    let alone =
+        |p: &&RepoPath| p.file_name() == PYPROJECT && !is_installed(p) && !members.contains(p);
+    for path in files.paths().filter(alone) {
+        match pyproject::read(files, path) {
+            Err(error) => found.left.push(left(path, Why::Unreadable, error.to_string())),
+            Ok(manifest) => {
+                if let Some(detail) = manifest.unsupported {
+                    found.left.push(left(path, Why::Unsupported, detail));
+                }
+                if !manifest.asks.is_empty() {
+                    found.projects.push(Project {
+                        ecosystem: Kind::Python,
+                        root: path.parent(),
+                        manifests: vec![path.clone()],
+                        lock: None,
+                        tool: "pip",
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Names what other tools own, and requirements that only a program states.
+fn foreign(files: &FileSet, found: &mut Discovery) {
+    for path in files.paths().filter(|path| !is_installed(path)) {
+        let name = path.file_name();
+        if let Some((_, tool)) = FOREIGN.iter().find(|(file, _)| *file == name) {
+            let detail = format!(
+                "{name} belongs to {tool}, which hob does not drive; what it names was not looked at"
+            );
+            found.left.push(left(path, Why::Unsupported, detail));
+        }
+        let says = |word: &str| files.text(path).is_ok_and(|text| text.contains(word));
+        let folder = path.parent();
+        let stands_alone = !found.projects.iter().any(|project| {
+            project.root == folder
+                || project.manifests.iter().any(|m| m.parent().parent() == folder)
+        });
+        if matches!(name, "setup.py" | "setup.cfg") && stands_alone && says("install_requires") {
+            let detail = format!(
+                "`install_requires` of {name} is not read; state the requirements in `pyproject.toml` or a requirements file"
+            );
+            found.left.push(left(path, Why::Unsupported, detail));
+        }
+    }
+}

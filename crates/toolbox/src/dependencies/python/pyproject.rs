@@ -1,0 +1,184 @@
+//! Reads the requirements of a `pyproject.toml` (PEP 621, PEP 735), with their places.
+
+use std::collections::BTreeMap;
+use std::str::FromStr as _;
+
+use domain::RepoPath;
+use pep508_rs::{Requirement, VerbatimUrl, VersionOrUrl};
+use toml_edit::{Document, Item, Value};
+
+use super::requirements::{Ask, specifier};
+use super::version;
+use crate::dependencies::{ReadError, Source};
+use crate::files::FileSet;
+
+/// What a `pyproject.toml` says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Pyproject {
+    pub(super) asks: Vec<Ask>,
+    /// `requires-python`, verbatim.
+    pub(super) python: Option<String>,
+    /// The addresses of indexes that it names itself.
+    pub(super) indexes: Vec<String>,
+    /// What it states in a way that hob does not read.
+    pub(super) unsupported: Option<String>,
+}
+
+/// Groups and extras that nobody needs at run time.
+const DEVELOPMENT: [&str; 9] =
+    ["dev", "development", "test", "tests", "testing", "doc", "docs", "lint", "typing"];
+
+/// Reads a file.
+pub(super) fn read(files: &FileSet, path: &RepoPath) -> Result<Pyproject, ReadError> {
+    parse(path, files.text(path)?)
+}
+
+/// Reads a file's text.
+pub(super) fn parse(path: &RepoPath, text: &str) -> Result<Pyproject, ReadError> {
+    let document = Document::parse(text).map_err(|error| ReadError::Malformed {
+        path: path.clone(),
+        line: error.span().map(|span| line_at(text, span.start)),
+        reason: error.message().to_owned(),
+    })?;
+    let root = document.as_item();
+    let at = |keys: &[&str]| {
+        keys.iter().try_fold(root, |item, key| item.get(key)).filter(|item| !item.is_none())
+    };
+    let mut found = Pyproject::default();
+    let mut reader = Reader { path, text, sources: sources(at(&["tool", "uv", "sources"])) };
+    found.python = at(&["project", "requires-python"]).and_then(Item::as_str).map(str::to_owned);
+    reader.list(at(&["project", "dependencies"]), false, &mut found.asks)?;
+    for key in ["optional-dependencies", "dependency-groups"] {
+        let groups = if key == "dependency-groups" { at(&[key]) } else { at(&["project", key]) };
+        for (name, list) in groups.and_then(Item::as_table_like).into_iter().flat_map(|t| t.iter())
+        {
+            let development =
+                key == "dependency-groups" || DEVELOPMENT.contains(&name.to_lowercase().as_str());
+            reader.list(Some(list), development, &mut found.asks)?;
+        }
+    }
+    reader.list(at(&["tool", "uv", "dev-dependencies"]), true, &mut found.asks)?;
+    found.indexes = indexes(at(&["tool", "uv"]));
+    found.unsupported = unsupported(&at);
+    Ok(found)
+}
+
+fn unsupported<'a>(at: &impl Fn(&[&str]) -> Option<&'a Item>) -> Option<String> {
+    let dynamic = at(&["project", "dynamic"]).and_then(Item::as_array);
+    let is_dynamic =
+        dynamic.is_some_and(|list| list.iter().any(|v| v.as_str() == Some("dependencies")));
+    if at(&["tool", "poetry", "dependencies"]).is_some() {
+        Some("`tool.poetry` belongs to Poetry, which hob does not drive; what it names was not looked at".to_owned())
+    } else if at(&["tool", "pdm", "dev-dependencies"]).is_some() {
+        Some(
+            "`tool.pdm` belongs to PDM, which hob does not drive; what it names was not looked at"
+                .to_owned(),
+        )
+    } else if is_dynamic {
+        Some("its `dependencies` are dynamic: a program states them, and hob does not run it; list them under `[project]`".to_owned())
+    } else {
+        None
+    }
+}
+
+/// The packages that `tool.uv.sources` takes from elsewhere.
+fn sources(table: Option<&Item>) -> BTreeMap<String, Source> {
+    let mut found = BTreeMap::new();
+    for (name, item) in table.and_then(Item::as_table_like).into_iter().flat_map(|t| t.iter()) {
+        let workspace = item.get("workspace").and_then(Item::as_bool) == Some(true);
+        let source = if workspace {
+            Source::Workspace
+        } else {
+            Source::Other("a place that `tool.uv.sources` names".to_owned())
+        };
+        found.extend(version::normalised(name).map(|name| (name, source)));
+    }
+    found
+}
+
+fn indexes(uv: Option<&Item>) -> Vec<String> {
+    let Some(uv) = uv else { return Vec::new() };
+    let text = |item: Option<&Item>| item.and_then(Item::as_str).map(str::to_owned);
+    let mut found: Vec<String> = text(uv.get("index-url")).into_iter().collect();
+    let extra = uv.get("extra-index-url").and_then(Item::as_array);
+    found.extend(extra.into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)));
+    let tables = uv.get("index").and_then(Item::as_array_of_tables);
+    found.extend(tables.into_iter().flatten().filter_map(|index| text(index.get("url"))));
+    found
+}
+
+struct Reader<'a> {
+    path: &'a RepoPath,
+    text: &'a str,
+    sources: BTreeMap<String, Source>,
+}
+
+impl Reader<'_> {
+    fn list(
+        &mut self,
+        list: Option<&Item>,
+        development: bool,
+        asks: &mut Vec<Ask>,
+    ) -> Result<(), ReadError> {
+        let Some(item) = list else { return Ok(()) };
+        let malformed = |line, reason: &str| ReadError::Malformed {
+            path: self.path.clone(),
+            line,
+            reason: reason.to_owned(),
+        };
+        let list = item.as_array().ok_or_else(|| {
+            malformed(
+                item.span().map(|s| line_at(self.text, s.start)),
+                "a list of requirements is expected here",
+            )
+        })?;
+        for value in list {
+            // `{ include-group = ".." }`: the group itself is read in its own place.
+            if value.is_inline_table() {
+                continue;
+            }
+            asks.push(self.ask(value, development)?);
+        }
+        Ok(())
+    }
+
+    fn ask(&self, value: &Value, development: bool) -> Result<Ask, ReadError> {
+        let place = value.span().unwrap_or(0..0);
+        let line = line_at(self.text, place.start);
+        let malformed = |reason: String| ReadError::Malformed {
+            path: self.path.clone(),
+            line: Some(line),
+            reason,
+        };
+        let spec =
+            value.as_str().ok_or_else(|| malformed("a requirement is a string".to_owned()))?;
+        let requirement = Requirement::<VerbatimUrl>::from_str(spec).map_err(|error| {
+            let shown: String = spec.escape_debug().take(200).collect();
+            malformed(format!("`{shown}` is not a requirement: {}", error.message))
+        })?;
+        let package = requirement.name.to_string();
+        let inner = specifier(spec).unwrap_or(0..0);
+        let source = match requirement.version_or_url {
+            Some(VersionOrUrl::Url(_)) => Source::Other("a URL".to_owned()),
+            _ => self.sources.get(&package).cloned().unwrap_or(Source::Registry),
+        };
+        // With escapes or other quotes the places in the text are not those in the string.
+        let is_plain = self.text.get(place.start + 1..place.end.saturating_sub(1)) == Some(spec);
+        let span = if is_plain {
+            place.start + 1 + inner.start..place.start + 1 + inner.end
+        } else {
+            0..0
+        };
+        let range = match source {
+            Source::Other(_) => String::new(),
+            _ => spec.get(inner).unwrap_or_default().to_owned(),
+        };
+        let extras = requirement.extras.iter().map(ToString::to_string).collect();
+        Ok(Ask { package, range, span, hashes: Vec::new(), extras, line, development, source })
+    }
+}
+
+fn line_at(text: &str, at: usize) -> u64 {
+    let before = text.get(..at).unwrap_or_default();
+    u64::try_from(before.matches('\n').count()).map_or(1, |lines| lines + 1)
+}

@@ -1,0 +1,42 @@
+# Prints what pip would install for each requirements file, without installing it and without changing the folder.
+import json, os, shutil, subprocess, sys, tempfile
+
+order = json.loads(sys.argv[1])
+here = os.getcwd()
+scratch = None
+if order["local"]:
+    # Building what lies in the folder may write there.
+    scratch = tempfile.mkdtemp(prefix="hob-pip-")
+    here = os.path.join(scratch, "checkout")
+    shutil.copytree(os.getcwd(), here, symlinks=True)
+reports = []
+code = 0
+try:
+    for root in order["roots"]:
+        command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet",
+                   "--disable-pip-version-check", "--report", "-"] + root
+        done = subprocess.run(command, cwd=here, stdout=subprocess.PIPE)
+        if done.returncode:
+            code = done.returncode
+            break
+        report = json.loads(done.stdout.decode("utf-8"))
+        # Descriptions and classifiers are most of a report, and of no use here.
+        reports.append({
+            "environment": report.get("environment"),
+            "install": [
+                {
+                    "name": item["metadata"]["name"],
+                    "version": item["metadata"]["version"],
+                    "requires": item["metadata"].get("requires_dist", []),
+                    "extras": item.get("requested_extras", []),
+                    "elsewhere": item["download_info"]["url"] if item.get("is_direct") else None,
+                }
+                for item in report["install"]
+            ],
+        })
+finally:
+    if scratch:
+        shutil.rmtree(scratch, ignore_errors=True)
+if code == 0:
+    json.dump({"hob": 1, "reports": reports}, sys.stdout)
+sys.exit(code)
