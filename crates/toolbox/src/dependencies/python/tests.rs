@@ -1,6 +1,5 @@
 //! Discovery, graphs, plans and hostile files of Python projects.
 
-use domain::RepoPath;
 use proptest::prelude::*;
 
 use super::*;
