@@ -9,6 +9,7 @@ mod plan;
 mod pyproject;
 mod range;
 mod refusal;
+mod requirement;
 mod requirements;
 mod tree;
 mod uv;

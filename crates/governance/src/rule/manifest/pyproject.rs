@@ -56,9 +56,28 @@ pub(super) fn raised(old: &str, new: &str) -> Result<Raised, String> {
     Ok(Raised { package: new.name.to_string(), requirement })
 }
 
+/// `pep508_rs` 0.9.2 takes `name.` and `name[extra-]` for granted and panics on them.
+fn names_are_whole(text: &str) -> bool {
+    let loose = |c: char| matches!(c, '.' | '-' | '_');
+    let of_name = |c: char| c.is_ascii_alphanumeric() || loose(c);
+    let text = text.trim_start();
+    let rest = text.trim_start_matches(of_name);
+    let name = text.strip_suffix(rest).unwrap_or(text);
+    let extras = rest.trim_start().strip_prefix('[').and_then(|rest| rest.split(']').next());
+    !name.ends_with(loose)
+        && extras.unwrap_or_default().split(',').all(|extra| {
+            let extra = extra.trim();
+            let rest = extra.trim_start_matches(of_name);
+            !extra.strip_suffix(rest).unwrap_or(extra).ends_with(loose)
+        })
+}
+
 fn parse(text: &str) -> Result<Requirement<VerbatimUrl>, String> {
     if text.len() > REQUIREMENT_BYTES_MAX {
         return Err(format!("a requirement is longer than {REQUIREMENT_BYTES_MAX} bytes"));
+    }
+    if !names_are_whole(text) {
+        return Err(format!("`{}` is no requirement: a loose end of a name", text.escape_debug()));
     }
     Requirement::from_str(text)
         .map_err(|error| format!("`{}` is no requirement: {}", text.escape_debug(), error.message))

@@ -1,10 +1,9 @@
 //! Reads the requirements of a `pyproject.toml` (PEP 621, PEP 735), with their places.
 
 use std::collections::BTreeMap;
-use std::str::FromStr as _;
 
 use domain::RepoPath;
-use pep508_rs::{Requirement, VerbatimUrl, VersionOrUrl};
+use pep508_rs::VersionOrUrl;
 use toml_edit::{Document, Item, Value};
 
 use super::requirements::{Ask, specifier};
@@ -152,9 +151,9 @@ impl Reader<'_> {
         };
         let spec =
             value.as_str().ok_or_else(|| malformed("a requirement is a string".to_owned()))?;
-        let requirement = Requirement::<VerbatimUrl>::from_str(spec).map_err(|error| {
+        let requirement = super::requirement::parse(spec).map_err(|error| {
             let shown: String = spec.escape_debug().take(200).collect();
-            malformed(format!("`{shown}` is not a requirement: {}", error.message))
+            malformed(format!("`{shown}` is not a requirement: {error}"))
         })?;
         let package = requirement.name.to_string();
         let inner = specifier(spec).unwrap_or(0..0);

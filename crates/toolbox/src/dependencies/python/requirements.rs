@@ -3,10 +3,9 @@
 //! The format: <https://pip.pypa.io/en/stable/reference/requirements-file-format/>.
 
 use std::ops::Range;
-use std::str::FromStr as _;
 
 use domain::RepoPath;
-use pep508_rs::{Requirement, VerbatimUrl, VersionOrUrl};
+use pep508_rs::VersionOrUrl;
 
 use super::version;
 use crate::dependencies::{ReadError, Source};
@@ -163,9 +162,8 @@ impl RequirementsFile {
             line: Some(logical.line),
             reason,
         };
-        let requirement = Requirement::<VerbatimUrl>::from_str(spec).map_err(|error| {
-            let said = error.message.to_string();
-            malformed(format!("`{}` is not a requirement: {said}", shown(spec)))
+        let requirement = super::requirement::parse(spec).map_err(|error| {
+            malformed(format!("`{}` is not a requirement: {error}", shown(spec)))
         })?;
         let package = requirement.name.to_string();
         if let Some(VersionOrUrl::Url(_)) = requirement.version_or_url {
@@ -210,11 +208,10 @@ impl RequirementsFile {
                 self.asks.push(other(value, "an editable requirement".to_owned(), line));
             }
             "--no-index" => self.foreign_index = Some("places named by --find-links".to_owned()),
-            _ if !is_public_index(value) => {
+            _ => {
                 let index = format!("the index {}", without_credentials(value));
                 self.foreign_index.get_or_insert(index);
             }
-            _ => {}
         }
     }
 }
@@ -259,13 +256,6 @@ fn elsewhere(spec: &str) -> Option<String> {
     } else {
         None
     }
-}
-
-/// Whether an index is Python's public one, under the names that it has had.
-fn is_public_index(url: &str) -> bool {
-    let host = url.split_once("://").map_or("", |(_, rest)| rest);
-    let host = host.split(['/', ':', '?']).next().unwrap_or_default().to_lowercase();
-    host.strip_prefix("pypi.").is_some_and(|rest| matches!(rest, "org" | "python.org"))
 }
 
 /// An address without the user and password that may stand in it.

@@ -1,7 +1,6 @@
 //! The graph of requirements without a lock: the pins, and what pip says that comes with them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::str::FromStr as _;
 
 use domain::RepoPath;
 use pep508_rs::{ExtraName, MarkerEnvironment, Requirement, VerbatimUrl, VersionOrUrl};
@@ -145,6 +144,12 @@ pub(super) fn graph(
 
 /// Adds what pip would install, with who asks for whom.
 fn add(graph: &mut Graph, report: &Report, place: &RepoPath) {
+    let ids = add_packages(graph, report, place);
+    add_dependencies(graph, report, &ids);
+}
+
+/// Adds the packages; their places by name.
+fn add_packages(graph: &mut Graph, report: &Report, place: &RepoPath) -> BTreeMap<String, usize> {
     let mut ids: BTreeMap<String, usize> = BTreeMap::new();
     for item in &report.install {
         let Some(name) = version::normalised(&item.name) else { continue };
@@ -176,6 +181,11 @@ fn add(graph: &mut Graph, report: &Report, place: &RepoPath) {
         });
         ids.insert(name, at);
     }
+    ids
+}
+
+/// Adds who asks for whom, as far as markers and extras apply.
+fn add_dependencies(graph: &mut Graph, report: &Report, ids: &BTreeMap<String, usize>) {
     let environment: Option<MarkerEnvironment> =
         serde_json::from_value(report.environment.clone()).ok();
     let requires: BTreeMap<&str, Vec<Requirement<VerbatimUrl>>> = report
@@ -184,7 +194,10 @@ fn add(graph: &mut Graph, report: &Report, place: &RepoPath) {
         .map(|item| {
             (
                 item.name.as_str(),
-                item.requires.iter().filter_map(|text| Requirement::from_str(text).ok()).collect(),
+                item.requires
+                    .iter()
+                    .filter_map(|text| super::requirement::parse(text).ok())
+                    .collect(),
             )
         })
         .collect();

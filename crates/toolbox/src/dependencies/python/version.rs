@@ -37,11 +37,11 @@ pub(super) fn step(from: &str, to: &str) -> Option<UpdateKind> {
     let (from, to) = (parse(from)?, parse(to)?);
     let differs = |at| number(&from, at) != number(&to, at);
     let zero = number(&from, 0) == 0;
+    // Before 1.0 the first number that is not 0 says what breaks.
+    let breaks_early = zero && (differs(1) || (number(&from, 1) == 0 && differs(2)));
     Some(if to < from {
         UpdateKind::Downgrade
-    } else if from.epoch() != to.epoch() || differs(0) || (zero && differs(1)) {
-        UpdateKind::Major
-    } else if zero && number(&from, 1) == 0 && differs(2) {
+    } else if from.epoch() != to.epoch() || differs(0) || breaks_early {
         UpdateKind::Major
     } else if differs(1) {
         UpdateKind::Minor
