@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use guest::frame::{self, HEADER_LEN, Header, Kind};
@@ -61,12 +61,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether the other end is gone; a socket whose last bytes it has not read says so by a reset.
+fn is_end(e: &std::io::Error) -> bool {
+    matches!(e.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset)
+}
+
 /// Reads one frame; none at the end of the stream.
 pub(crate) fn read_frame(stream: &mut File) -> Result<Option<(Header, Vec<u8>)>, String> {
     let mut head = [0; HEADER_LEN];
     match stream.read_exact(&mut head) {
         Ok(()) => {}
-        Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(e) if is_end(&e) => return Ok(None),
         Err(e) => return Err(format!("reading the stream: {e}")),
     }
     let header = Header::parse(head).map_err(|e| e.to_string())?;

@@ -5,6 +5,7 @@
 //! [`guest::mux`] loses the stream, with the rule as the reason.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use guest::frame::{self, HEADER_LEN, Header, Kind, PROTOCOL};
@@ -196,7 +197,10 @@ where
     let mut head = [0; HEADER_LEN];
     match reader.read_exact(&mut head).await {
         Ok(_) => {}
-        Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
+        // A socket whose last bytes the other end has not read says by a reset that it is gone.
+        Err(e) if matches!(e.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => {
+            return Ok(None);
+        }
         Err(e) => return Err(Broken(format!("reading: {e}"))),
     }
     let header = Header::parse(head).map_err(|e| Broken(format!("protocol violation: {e}")))?;

@@ -65,6 +65,7 @@ struct Prepared {
     start: Start,
     stream: std::os::unix::net::UnixStream,
     told: OwnedFd,
+    setup: Setup,
 }
 
 fn io_error(action: impl Into<String>) -> impl FnOnce(io::Error) -> SandboxError {
@@ -82,7 +83,7 @@ impl Launcher {
         let state_dir = &settings.state_dir;
         let shared = scratch::make_private(&scratch::machines(state_dir))
             .and_then(|()| state_dir.canonicalize())
-            .and_then(|state_dir| Shared::prepare(&state_dir, super::GUEST_PROGRAM, &toolchains))
+            .and_then(|state_dir| Shared::prepare(&state_dir, super::GUEST_PROGRAM))
             .map_err(io_error(format!("preparing {}", state_dir.display())))?;
         let filters = seccomp::filters().map_err(|e| SandboxError::Unusable {
             reason: e.to_string(),
@@ -126,9 +127,9 @@ impl Launcher {
         let prepared = tokio::task::spawn_blocking(prepare).await;
         let prepared =
             prepared.map_err(|e| SandboxError::Launch(format!("preparing it: {e}")))??;
-        let Prepared { mut remains, cgroup, start, stream, told } = prepared;
+        let Prepared { mut remains, cgroup, start, stream, told, setup } = prepared;
         let fate = Fate::default();
-        let started = self.start(spec, &mut remains, Starting { start, stream, told });
+        let started = start_it(&mut remains, Starting { start, stream, told, setup });
         let (watched, greeted) = match started.await {
             Ok((init, kill, greeted)) => {
                 let folder = remains.folder().path().to_owned();
@@ -170,7 +171,9 @@ impl Launcher {
         std::fs::write(view::certificate(folder), certificate)
             .map_err(io_error("writing the machine's certificate"))?;
         write_home(folder, &spec.home_files, user)?;
-        let view = self.shared.of_machine(folder, spec.memory_bytes);
+        // Looked for again: toolchains come and go, and so do credentials beside them.
+        let toolchains = toolchains::find(&self.settings.variables, &self.settings.read_only);
+        let view = self.shared.of_machine(folder, spec.memory_bytes, &toolchains);
         let mut staging = Staging { as_root: self.is_root, staged: Vec::new() };
         let arguments = bubblewrap::arguments(&view, &mut staging)?;
         let cgroup = self.groups(spec)?;
@@ -202,7 +205,8 @@ impl Launcher {
             cgroups: entrances,
             demotion,
         };
-        Ok(Prepared { remains, cgroup, start, stream: ours, told })
+        let setup = self.setup(spec, &toolchains);
+        Ok(Prepared { remains, cgroup, start, stream: ours, told, setup })
     }
 
     fn groups(&self, spec: &MachineSpec) -> Result<Option<Arc<Cgroup>>, SandboxError> {
@@ -222,47 +226,13 @@ impl Launcher {
         Ok(Some(Arc::new(made)))
     }
 
-    /// Starts it and waits until it is ready.
-    async fn start(
-        &self,
-        spec: &MachineSpec,
-        remains: &mut Remains,
-        starting: Starting,
-    ) -> Result<(i32, Arc<OwnedFd>, Greeted), SandboxError> {
-        let Starting { start, stream, told } = starting;
-        let mut child = spawn::spawn(start)
-            .await
-            .map_err(|e| SandboxError::Launch(format!("starting bubblewrap: {e}")))?;
-        let complaints = child.stderr.take().map(OwnedFd::from);
-        remains.set_bubblewrap(child);
-        let ready = async {
-            let init = read_init(told).await?;
-            let (init, kill) = hold(init)?;
-            remains.set_init(Arc::clone(&kill));
-            let marked = remains.folder().set_init(init);
-            marked.map_err(|e| format!("writing the machine's mark: {e}"))?;
-            let stream = tokio::net::UnixStream::from_std(stream).map_err(|e| e.to_string())?;
-            let greeted = Link::greet(stream, self.setup(spec)).await.map_err(|e| e.to_string())?;
-            Ok::<_, String>((init.pid, kill, greeted))
-        };
-        let ready = tokio::time::timeout(READY_MAX, ready).await;
-        let ready = ready.unwrap_or_else(|_| Err("it was not ready in time".to_owned()));
-        match ready {
-            Ok(ready) => Ok(ready),
-            Err(reason) => {
-                let complaint = read_complaint(complaints).await;
-                Err(complaint::explain(&reason, &complaint))
-            }
-        }
-    }
-
-    fn setup(&self, spec: &MachineSpec) -> Setup {
+    fn setup(&self, spec: &MachineSpec, toolchains: &Toolchains) -> Setup {
         let writable = [layout::CHECKOUT, layout::HOME, layout::TMP, layout::TRANSFER];
         let counts_memory =
             self.parents.iter().any(|parent| parent.controllers.contains(&Controller::Memory));
         Setup {
             user: None,
-            env: env::variables(&self.toolchains, &spec.env),
+            env: env::variables(toolchains, &spec.env),
             writable: writable.map(str::to_owned).to_vec(),
             proxy_port: Some(layout::PROXY_PORT),
             processes_max: counts_processes_by_namespace().then_some(spec.processes_max.into()),
@@ -276,6 +246,38 @@ struct Starting {
     start: Start,
     stream: std::os::unix::net::UnixStream,
     told: OwnedFd,
+    setup: Setup,
+}
+
+/// Starts it and waits until it is ready.
+async fn start_it(
+    remains: &mut Remains,
+    starting: Starting,
+) -> Result<(i32, Arc<OwnedFd>, Greeted), SandboxError> {
+    let Starting { start, stream, told, setup } = starting;
+    let mut child = spawn::spawn(start)
+        .await
+        .map_err(|e| SandboxError::Launch(format!("starting bubblewrap: {e}")))?;
+    let complaints = child.stderr.take().map(OwnedFd::from);
+    remains.set_bubblewrap(child);
+    let ready = async {
+        let init = read_init(told).await?;
+        let (init, kill) = hold(init)?;
+        remains.set_init(Arc::clone(&kill));
+        let marked = remains.folder().set_init(init);
+        marked.map_err(|e| format!("writing the machine's mark: {e}"))?;
+        let stream = tokio::net::UnixStream::from_std(stream).map_err(|e| e.to_string())?;
+        let greeted = Link::greet(stream, setup).await.map_err(|e| e.to_string())?;
+        Ok::<_, String>((init.pid, kill, greeted))
+    };
+    let ready = tokio::time::timeout(READY_MAX, ready).await;
+    match ready.unwrap_or_else(|_| Err("it was not ready in time".to_owned())) {
+        Ok(ready) => Ok(ready),
+        Err(reason) => {
+            let complaint = read_complaint(complaints).await;
+            Err(complaint::explain(&reason, &complaint))
+        }
+    }
 }
 
 /// Where bubblewrap finds what it shows: as root, in the staging folder, except what all can see.

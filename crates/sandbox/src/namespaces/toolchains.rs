@@ -130,7 +130,7 @@ impl Host<'_> {
 
     fn pyenv(&mut self) {
         let Some(root) = self.root("PYENV_ROOT", ".pyenv") else { return };
-        for part in ["bin", "completions", "libexec", "plugins", "pyenv.d", "shims", "version"] {
+        for part in ["bin", "libexec", "plugins", "pyenv.d", "shims", "version"] {
             self.show(root.join(part));
         }
         self.show(root.join("versions"));

@@ -41,13 +41,16 @@ const ETC: [&str; 26] = [
     "timezone",
 ];
 
-/// Where programs look for certificates; a machine finds its own authority in each place.
-const CERTIFICATES: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/ssl/cert.pem",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-];
+/// Where programs look for certificates, besides [`CERTIFICATE`], to which these lead.
+const CERTIFICATE_LINKS: [&str; 3] =
+    ["ssl/cert.pem", "ssl/ca-bundle.pem", "pki/tls/certs/ca-bundle.crt"];
+
+/// Where a machine finds its own certificate authority, and programs of Debian any.
+const CERTIFICATE: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// The most that is copied of the host's `/etc`, in bytes and in files: it is settings, not data.
+const ETC_MAX_BYTES: u64 = 4 * 1024 * 1024;
+const ETC_MAX_FILES: usize = 10_000;
 
 /// Files of the kernel that say something of the host and nothing that a build needs.
 const HIDDEN_PROC: [&str; 8] = [
@@ -130,7 +133,6 @@ pub(crate) struct View {
 #[derive(Debug, Clone)]
 pub(crate) struct Shared {
     entries: Vec<Entry>,
-    toolchains: Vec<Entry>,
     empty: PathBuf,
     guest: PathBuf,
 }
@@ -169,13 +171,135 @@ fn keep(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a folder can be read and is not empty.
+fn holds_something(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+/// Whether a file is there that every user can read; the others the kernel hides by itself.
+fn all_can_read(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0)
+}
+
+/// What is copied into a machine's `/etc`.
+#[derive(Debug, Default)]
+struct Copied {
+    files: usize,
+    bytes: u64,
+}
+
+impl Copied {
+    /// Copies a file, a link or a folder with all that everybody can read in it.
+    fn copy(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        self.files += 1;
+        if self.files > ETC_MAX_FILES || self.bytes > ETC_MAX_BYTES {
+            return Ok(());
+        }
+        let metadata = std::fs::symlink_metadata(from)?;
+        if metadata.is_symlink() {
+            return std::os::unix::fs::symlink(std::fs::read_link(from)?, to);
+        }
+        if !all_can_read(from) {
+            return Ok(());
+        }
+        if metadata.is_file() && metadata.len() <= ETC_MAX_BYTES {
+            self.bytes += std::fs::copy(from, to)?;
+        } else if metadata.is_dir() {
+            std::fs::create_dir(to)?;
+            for entry in std::fs::read_dir(from)? {
+                let entry = entry?;
+                self.copy(&entry.path(), &to.join(entry.file_name()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes the `/etc` of all machines of this process, anew at every start, because the host's changes. One
+/// folder is one mount, where its files would be dozens, and each costs every machine a millisecond.
+fn make_etc(made: &Path) -> io::Result<PathBuf> {
+    let etc = tempfile::Builder::new().prefix("etc-").tempdir_in(made)?;
+    let mut copied = Copied::default();
+    for name in ETC {
+        let (from, to) = (Path::new("/etc").join(name), etc.path().join(name));
+        if let Some(folder) = to.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        if from.symlink_metadata().is_ok() {
+            copied.copy(&from, &to)?;
+        }
+    }
+    for (name, text) in MADE {
+        std::fs::write(etc.path().join(name), text)?;
+    }
+    for name in CERTIFICATE_LINKS {
+        let link = etc.path().join(name);
+        if let Some(folder) = link.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::os::unix::fs::symlink(CERTIFICATE, link)?;
+    }
+    let below = CERTIFICATE.strip_prefix("/etc/").unwrap_or(CERTIFICATE);
+    let place = etc.path().join(below);
+    std::fs::create_dir_all(place.parent().unwrap_or(&place))?;
+    std::fs::write(place, "")?;
+    open_to_all(etc.path())?;
+    settle(made, etc)
+}
+
+fn open_to_all(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))
+}
+
+/// Gives the folder the name of what it holds, so that processes that see the same share one.
+fn settle(made: &Path, etc: tempfile::TempDir) -> io::Result<PathBuf> {
+    let name = made.join(format!("etc-{}", digest(etc.path())?));
+    match std::fs::rename(etc.path(), &name) {
+        // It is there already, with the same in it; ours goes with its guard.
+        Err(e) if matches!(e.raw_os_error(), Some(libc::ENOTEMPTY | libc::EEXIST)) => Ok(name),
+        Err(e) => Err(e),
+        Ok(()) => {
+            // Renamed away: there is nothing left to remove.
+            let _path = etc.keep();
+            Ok(name)
+        }
+    }
+}
+
+/// A digest of the names, links and bytes in a folder.
+fn digest(folder: &Path) -> io::Result<String> {
+    use sha2::Digest as _;
+    use std::os::unix::ffi::OsStrExt as _;
+    let mut hash = sha2::Sha256::new();
+    let mut left = vec![folder.to_owned()];
+    while let Some(folder) = left.pop() {
+        let entries = std::fs::read_dir(&folder)?.collect::<io::Result<Vec<_>>>()?;
+        let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
+        paths.sort();
+        for path in paths {
+            let kind = path.symlink_metadata()?.file_type();
+            let name = path.file_name().unwrap_or_default().as_bytes();
+            let bytes = if kind.is_symlink() {
+                std::fs::read_link(&path)?.as_os_str().as_bytes().to_vec()
+            } else if kind.is_file() {
+                std::fs::read(&path)?
+            } else {
+                left.push(path.clone());
+                Vec::new()
+            };
+            hash.update(format!("{} {} {kind:?}", name.len(), bytes.len()));
+            hash.update(name);
+            hash.update(bytes);
+        }
+    }
+    Ok(hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect())
+}
+
 impl Shared {
     /// Prepares what machines see, keeping the few files that are made up below `state_dir`.
-    pub(crate) fn prepare(
-        state_dir: &Path,
-        guest: &[u8],
-        toolchains: &Toolchains,
-    ) -> io::Result<Self> {
+    pub(crate) fn prepare(state_dir: &Path, guest: &[u8]) -> io::Result<Self> {
         let made = state_dir.join("view");
         super::scratch::make_private(&made)?;
         let program = made.join("hob-guest");
@@ -185,28 +309,25 @@ impl Shared {
         keep(&empty, b"", 0o644)?;
         std::fs::create_dir_all(&nothing)?;
         let mut entries: Vec<Entry> = SYSTEM.into_iter().filter_map(system).collect();
-        for folder in HIDDEN_FOLDERS.map(Path::new).into_iter().filter(|path| path.is_dir()) {
+        for folder in HIDDEN_FOLDERS.map(Path::new).into_iter().filter(|path| holds_something(path))
+        {
             entries.push(Entry::ReadOnly { from: nothing.clone(), at: folder.to_owned() });
         }
-        entries.extend(ETC.into_iter().filter_map(|name| resolved(&Path::new("/etc").join(name))));
-        for (name, text) in MADE {
-            let from = made.join(name);
-            keep(&from, text.as_bytes(), 0o644)?;
-            entries.push(Entry::ReadOnly { from, at: Path::new("/etc").join(name) });
-        }
-        for path in HIDDEN_PROC.map(Path::new).into_iter().filter(|path| path.exists()) {
+        entries.push(Entry::ReadOnly { from: make_etc(&made)?, at: "/etc".into() });
+        for path in HIDDEN_PROC.map(Path::new).into_iter().filter(|path| all_can_read(path)) {
             entries.push(Entry::ReadOnly { from: empty.clone(), at: path.to_owned() });
         }
         entries.push(Entry::Folder { at: "/run".into() });
-        let shown = toolchains.shown.iter().filter_map(|path| resolved(path));
-        let hidden = toolchains.hidden.iter();
-        let hidden = hidden.map(|at| Entry::ReadOnly { from: empty.clone(), at: at.clone() });
-        let toolchains = shown.chain(hidden).collect();
-        Ok(Self { entries, toolchains, empty, guest: program })
+        Ok(Self { entries, empty, guest: program })
     }
 
     /// What the machine of this folder sees; `certificate` is the file with its own authority.
-    pub(crate) fn of_machine(&self, folder: &Folder, memory_bytes: u64) -> View {
+    pub(crate) fn of_machine(
+        &self,
+        folder: &Folder,
+        memory_bytes: u64,
+        toolchains: &Toolchains,
+    ) -> View {
         let mut entries = self.entries.clone();
         entries.push(Entry::Memory { at: "/dev/shm".into(), bytes: memory_bytes / 2 });
         let places = [layout::CHECKOUT, layout::HOME, layout::TMP, layout::TRANSFER];
@@ -216,11 +337,10 @@ impl Shared {
         // Not a link: toolchains may lie below, and bubblewrap follows no link to its own root.
         entries.push(Entry::Writable { from: folder.path().join("tmp"), at: "/var/tmp".into() });
         // After the home folder: toolchains may lie below a home folder of the same name.
-        entries.extend(self.toolchains.iter().cloned());
-        for at in CERTIFICATES {
-            entries.push(Entry::ReadOnly { from: certificate(folder), at: at.into() });
-        }
-        debug_assert!(self.empty.is_absolute(), "masks are given by absolute path");
+        entries.extend(toolchains.shown.iter().filter_map(|path| resolved(path)));
+        let hidden = toolchains.hidden.iter().cloned();
+        entries.extend(hidden.map(|at| Entry::ReadOnly { from: self.empty.clone(), at }));
+        entries.push(Entry::ReadOnly { from: certificate(folder), at: CERTIFICATE.into() });
         View { entries, guest: self.guest.clone() }
     }
 }
@@ -232,5 +352,5 @@ pub(crate) fn certificate(folder: &Folder) -> PathBuf {
 
 /// Where the machine finds its own certificate authority.
 pub(crate) const fn certificate_inside() -> &'static str {
-    CERTIFICATES[0]
+    CERTIFICATE
 }

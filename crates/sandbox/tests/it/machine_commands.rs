@@ -192,3 +192,15 @@ async fn a_machine_whose_guest_is_killed_is_lost_and_leaves_nothing() {
     machine.close().await.unwrap();
     assert!(house.machines().is_empty());
 }
+
+#[tokio::test]
+async fn many_machines_start_at_once() {
+    let house = House::new();
+    let machines = futures_util::future::join_all((0..8).map(|_| house.machine())).await;
+    assert_eq!(house.machines().len(), 8);
+    let says = machines.iter().map(|machine| says(&**machine, "echo up"));
+    assert_eq!(futures_util::future::join_all(says).await, ["up"; 8]);
+    let closed = machines.into_iter().map(|machine| machine.close());
+    assert!(futures_util::future::join_all(closed).await.iter().all(Result::is_ok));
+    assert!(house.machines().is_empty());
+}
