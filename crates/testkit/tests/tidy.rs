@@ -20,7 +20,15 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
     (
         "engine",
         &[
-            "domain", "routing", "runs", "governance", "ledger", "store", "forge", "sandbox", "agent",
+            "domain",
+            "routing",
+            "runs",
+            "governance",
+            "ledger",
+            "store",
+            "forge",
+            "sandbox",
+            "agent",
             "toolbox",
         ],
     ),
@@ -28,8 +36,18 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
     (
         "cli",
         &[
-            "domain", "engine", "routing", "runs", "governance", "ledger", "store", "forge", "sandbox",
-            "agent", "toolbox", "server",
+            "domain",
+            "engine",
+            "routing",
+            "runs",
+            "governance",
+            "ledger",
+            "store",
+            "forge",
+            "sandbox",
+            "agent",
+            "toolbox",
+            "server",
         ],
     ),
     ("testkit", &["domain"]),
@@ -107,7 +125,10 @@ fn rooms_import_only_what_the_table_allows() {
         }
     }
     problems.extend(
-        table.keys().filter(|n| !rooms.contains_key(**n)).map(|n| format!("there is no room `{n}`")),
+        table
+            .keys()
+            .filter(|n| !rooms.contains_key(**n))
+            .map(|n| format!("there is no room `{n}`")),
     );
     none(&problems);
 }
@@ -161,7 +182,9 @@ fn manifests_keep_the_house_style() {
             problems.push(format!("`{name}` could be published"));
         }
         for table in ["dependencies", "dev-dependencies", "build-dependencies"] {
-            let Some(dependencies) = manifest.get(table).and_then(|t| t.as_table()) else { continue };
+            let Some(dependencies) = manifest.get(table).and_then(|t| t.as_table()) else {
+                continue;
+            };
             for (dependency, value) in dependencies {
                 let inherited = value.get("workspace").and_then(toml::Value::as_bool) == Some(true);
                 if !inherited {
@@ -250,10 +273,11 @@ fn each_crate_has_at_most_one_binary_of_integration_tests() {
 fn links_in_the_documents_lead_somewhere() {
     let mut problems = Vec::new();
     let mut pending = vec![root().join("docs")];
-    let mut pages: Vec<PathBuf> = ["README.md", "ARCHITECTURE.md", "SECURITY.md", "SPECIFICATION.md"]
-        .iter()
-        .map(|name| root().join(name))
-        .collect();
+    let mut pages: Vec<PathBuf> =
+        ["README.md", "ARCHITECTURE.md", "SECURITY.md", "SPECIFICATION.md"]
+            .iter()
+            .map(|name| root().join(name))
+            .collect();
     while let Some(folder) = pending.pop() {
         for entry in std::fs::read_dir(folder).expect("docs can be read") {
             let path = entry.expect("docs can be read").path();
