@@ -50,7 +50,8 @@ pub enum Write<T> {
 /// What must hold for a transaction, beyond its revisions and tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Guard {
-    /// No run of this identity is unfinished; else the answer is `Duplicate` with that run.
+    /// No run of this identity is unfinished; else the answer is `Duplicate` with that run. A run whose
+    /// proposal waits for people does not count: the same work may be looked at again meanwhile.
     NoUnfinishedRun {
         /// What makes two runs the same work.
         identity: String,

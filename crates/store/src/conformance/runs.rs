@@ -123,9 +123,14 @@ pub async fn an_identity_can_be_guarded(store: &Arc<dyn Store>) {
         }
         other => panic!("the second one was answered with {other:?}"),
     }
+    first.run.state = RunState::Proposed { proposal: ProposalId::fresh(&sample) };
+    first.revision =
+        store.commit(update(&first)).await.expect("the first one proposes").run_revisions[0];
+    store.commit(guarded(&second)).await.expect("then the second one may begin");
+    let third = sample.run("work");
+    assert!(store.commit(guarded(&third)).await.is_err(), "and the third one has to wait for it");
     first.run.state = RunState::Ended { ending: Ending::NoChange };
     store.commit(update(&first)).await.expect("the first one ends");
-    store.commit(guarded(&second)).await.expect("then the second one may begin");
 }
 
 /// Rows are numbered from 1 within their run, also after a refusal.

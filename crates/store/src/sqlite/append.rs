@@ -6,11 +6,12 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::fault::Fault;
 use super::row::int;
 use crate::error::CommitError;
+use crate::port::RunFilter;
 use crate::record::payload::PAYLOAD_MAX_BYTES;
 use crate::record::versioned::RECORD_MAX_BYTES;
 use crate::record::{
     Event, JournalEntry, Machine, MachineState, NewLedgerRow, NewOutboxRow, OutcomeRow, Payload,
-    Proposal, Record as _, RunRow,
+    Proposal, Record as _, RunRow, RunState,
 };
 use crate::transaction::{Committed, Guard, Transaction, Write};
 
@@ -75,12 +76,15 @@ fn document(what: &'static str, value: &serde_json::Value) -> Result<String, Fau
 fn check(conn: &Connection, guard: &Guard) -> Result<(), Fault> {
     match guard {
         Guard::NoUnfinishedRun { identity } => {
-            let existing: Option<String> = conn
-                .prepare_cached(
-                    "SELECT id FROM runs WHERE identity = ?1 AND ended = 0 ORDER BY id LIMIT 1",
-                )?
-                .query_row([identity], |row| row.get(0))
-                .optional()?;
+            let filter = RunFilter {
+                identity: Some(identity.clone()),
+                unfinished: true,
+                ..RunFilter::default()
+            };
+            let existing = super::read::runs(conn, &filter)?
+                .into_iter()
+                .find(|row| !matches!(row.run.state, RunState::Proposed { .. }))
+                .map(|row| row.id.to_string());
             existing.map_or(Ok(()), |existing| {
                 Err(CommitError::Duplicate { what: "run", existing }.into())
             })

@@ -1,0 +1,12 @@
+//! Whole-house stories: the real `hob` on real repositories, with real machines and registries.
+
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod household;
+#[cfg(test)]
+mod review;
+#[cfg(test)]
+mod signals;

@@ -1,0 +1,78 @@
+//! From a proposal to the person's answer, and what a second run makes of it.
+
+use std::process::{Child, Output};
+
+use crate::household::{Household, Told};
+
+#[test]
+fn a_proposal_is_looked_at_approved_and_merged() {
+    let house = Household::with_sample();
+    let before = house.standing();
+    let report = house.update(&[]).expect(0).json();
+    assert_eq!(report["outcome"], "proposed", "{report:#}");
+    assert_eq!(report["updates"][0]["package"], "itoa");
+    let id = report["proposal"]["id"].as_str().unwrap();
+    let head = report["proposal"]["head"].as_str().unwrap();
+
+    let listed = house.reviews();
+    assert_eq!((listed.len(), listed[0]["id"].as_str()), (1, Some(id)));
+    let shown = house.hob(&["review", "show", id, "--json"]).expect(0).json();
+    assert_eq!(shown["digest"], report["proposal"]["digest"]);
+    let diff = house.hob(&["review", "diff", id]).expect(0).out;
+    assert!(diff.contains("-version = \"1.0.1\"") && diff.contains("+checksum"), "{diff}");
+
+    let refused = house.hob(&["review", "merge", id]).expect(4);
+    assert!(refused.said.contains("approv"), "{}", refused.said);
+    assert_eq!(house.standing(), before);
+
+    let again = house.update(&[]).expect(0).json();
+    assert_eq!(again["outcome"], "no_change", "{again:#}");
+    assert_eq!(again["proposal"]["id"], id, "the open proposal is named: {again:#}");
+    assert_eq!(house.branches().len(), 1);
+
+    let of_other_bytes = format!("sha256:{}", "0".repeat(64));
+    house.hob(&["review", "approve", id, "--digest", &of_other_bytes]).expect(4);
+    house.hob(&["review", "approve", id]).expect(0);
+    let merged = house.hob(&["review", "merge", id, "--json"]).expect(0).json();
+    assert_eq!(merged["commit"], head, "{merged:#}");
+    assert_eq!(house.git(&["rev-parse", "main"]), head);
+    let lock = std::fs::read_to_string(house.repo().join("Cargo.lock")).unwrap();
+    assert!(lock.contains("version = \"1.0.1\""), "the work tree is its owner's");
+    let run = report["run"].as_str().unwrap();
+    let runs = house.runs();
+    let line = runs.iter().find(|line| line["run"] == run).unwrap();
+    assert!(line.to_string().contains("merged"), "{line}");
+    assert_eq!(house.reviews().len(), 0);
+    house.is_tidy();
+}
+
+#[test]
+fn a_rejected_proposal_is_gone_with_its_branch() {
+    let house = Household::with_sample();
+    let before = house.standing();
+    let report = house.update(&[]).expect(0).json();
+    let id = report["proposal"]["id"].as_str().unwrap();
+    house.hob(&["review", "reject", id, "--why", "not this week"]).expect(0);
+    house.hob(&["runs", "resume"]).expect(0);
+    assert_eq!(house.branches(), Vec::<String>::new());
+    assert_eq!(house.reviews().len(), 0);
+    house.hob(&["review", "merge", id]).expect(4);
+    assert_eq!(house.standing(), before);
+    house.is_tidy();
+}
+
+#[test]
+fn two_at_once_make_one_proposal() {
+    let house = Household::with_sample();
+    let words = ["run", "dependency-updates", "--repo", "repo", "--set", "checks=true", "--json"];
+    let both: Vec<Child> = [(); 2].iter().map(|()| house.start(&words)).collect();
+    let told: Vec<Output> =
+        both.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+    for output in told {
+        let report = Told::from(output).expect(0).json();
+        assert!(["proposed", "no_change"].contains(&report["outcome"].as_str().unwrap()));
+    }
+    assert_eq!(house.branches().len(), 1);
+    assert_eq!(house.reviews().len(), 1);
+    house.is_tidy();
+}
