@@ -102,8 +102,9 @@ impl Sandbox for Namespaces {
     }
 
     async fn reclaim(&self) -> Result<Reclaimed, SandboxError> {
-        let state_dir = self.launcher.state_dir().to_owned();
-        let reclaimed = tokio::task::spawn_blocking(move || reclaim::reclaim(&state_dir)).await;
+        let launcher = Arc::clone(&self.launcher);
+        let reclaim = move || reclaim::reclaim(launcher.state_dir(), launcher.parents());
+        let reclaimed = tokio::task::spawn_blocking(reclaim).await;
         reclaimed.unwrap_or_else(|e| Err(SandboxError::Launch(format!("reclaiming: {e}"))))
     }
 }

@@ -1,6 +1,6 @@
 //! Limits on memory, processes and processors by control groups, version 2 or 1, as the host has them.
 //!
-//! A machine's groups are called `hob-<machine>` and lie below the nearest group that we may make groups
+//! A machine's groups are called `hob-<tag of the state folder>-<machine>` and lie below the nearest group that we may make groups
 //! in, going up from our own. Where there is none, limits by process (rlimits) remain, and `hob doctor` says so.
 
 use std::fs::OpenOptions;
@@ -189,26 +189,55 @@ fn list(path: &Path) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
 
-/// What a machine's groups are called: the mark by which they are known for ours.
-pub(crate) fn name(machine: MachineId) -> String {
-    format!("hob-{machine}")
+/// What the groups of a state folder's machines are called: the mark by which they are known for ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Names {
+    prefix: String,
 }
 
-/// Where a machine's groups will be.
-pub(crate) fn paths(parents: &[Parent], machine: MachineId) -> Vec<PathBuf> {
-    parents.iter().map(|parent| parent.path.join(name(machine))).collect()
+impl Names {
+    /// For the machines of this state folder, which is given canonical.
+    pub(crate) fn of(state_dir: &Path) -> Self {
+        use sha2::Digest as _;
+        use std::os::unix::ffi::OsStrExt as _;
+        let digest = sha2::Sha256::digest(state_dir.as_os_str().as_bytes());
+        let tag: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        Self { prefix: format!("hob-{tag}-") }
+    }
+
+    /// Of one machine.
+    pub(crate) fn name(&self, machine: MachineId) -> String {
+        format!("{}{machine}", self.prefix)
+    }
+
+    /// Where a machine's groups will be.
+    pub(crate) fn paths(&self, parents: &[Parent], machine: MachineId) -> Vec<PathBuf> {
+        parents.iter().map(|parent| parent.path.join(self.name(machine))).collect()
+    }
+
+    /// The machines that have groups in these places.
+    pub(crate) fn machines(&self, parents: &[Parent]) -> Vec<MachineId> {
+        let entries = parents.iter().flat_map(|parent| std::fs::read_dir(&parent.path));
+        let names = entries.flatten().flatten().map(|entry| entry.file_name());
+        let mut machines: Vec<MachineId> = names
+            .filter_map(|name| name.to_str()?.strip_prefix(&self.prefix)?.parse().ok())
+            .collect();
+        machines.sort_unstable();
+        machines.dedup();
+        machines
+    }
 }
 
 impl Cgroup {
     /// Makes a machine's groups with their limits. If this fails, none are left.
     pub(crate) fn create(
         parents: &[Parent],
-        machine: MachineId,
+        name: &str,
         limits: Limits,
     ) -> Result<Self, (PathBuf, io::Error)> {
         let mut cgroup = Self { groups: Vec::new() };
         for parent in parents {
-            let path = parent.path.join(name(machine));
+            let path = parent.path.join(name);
             let made = std::fs::create_dir(&path);
             if let Err(e) = made {
                 cgroup.remove_empty();
@@ -225,10 +254,9 @@ impl Cgroup {
         Ok(cgroup)
     }
 
-    /// The groups that a mark names, as far as they bear the machine's name.
-    pub(crate) fn of_mark(machine: MachineId, paths: &[PathBuf]) -> Self {
-        let expected = name(machine);
-        let ours = |path: &&PathBuf| path.file_name().is_some_and(|name| *name == *expected);
+    /// The groups at these places, as far as they bear the machine's name.
+    pub(crate) fn named(name: &str, paths: &[PathBuf]) -> Self {
+        let ours = |path: &&PathBuf| path.file_name().is_some_and(|found| found == name);
         let group = |path: &PathBuf| Parent {
             path: path.clone(),
             version: Version::One,
@@ -405,7 +433,10 @@ mod tests {
     #[test]
     fn a_group_of_another_name_is_never_taken_for_ours() {
         let machine: MachineId = "mach_01j8zq4t3v5w6x7y8z9a0b1c2d".parse().unwrap();
-        let paths = [PathBuf::from("/sys/fs/cgroup/user.slice"), PathBuf::from("/")];
-        assert!(Cgroup::of_mark(machine, &paths).groups.is_empty());
+        let name = Names::of(Path::new("/state")).name(machine);
+        let other = Names::of(Path::new("/other")).name(machine);
+        let paths =
+            [PathBuf::from("/sys/fs/cgroup/user.slice"), "/".into(), Path::new("/x").join(other)];
+        assert!(Cgroup::named(&name, &paths).groups.is_empty());
     }
 }

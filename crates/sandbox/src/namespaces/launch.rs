@@ -161,9 +161,10 @@ impl Launcher {
     /// Makes folder, groups and the arguments. Blocks.
     fn prepare(&self, spec: &MachineSpec, certificate: &str) -> Result<Prepared, SandboxError> {
         let user = self.is_root.then(|| demotion::user(spec.id));
-        let cgroups = cgroup::paths(&self.parents, spec.id);
         let state_dir = self.settings.state_dir.canonicalize();
         let state_dir = state_dir.map_err(io_error("finding the state folder"))?;
+        let names = cgroup::Names::of(&state_dir);
+        let cgroups = names.paths(&self.parents, spec.id);
         let folder = Folder::create(&state_dir, spec.id, cgroups, user)
             .map_err(io_error("making the machine's folder"))?;
         let mut remains = Remains::new(folder);
@@ -176,7 +177,7 @@ impl Launcher {
         let view = self.shared.of_machine(folder, spec.memory_bytes, &toolchains);
         let mut staging = Staging { as_root: self.is_root, staged: Vec::new() };
         let arguments = bubblewrap::arguments(&view, &mut staging)?;
-        let cgroup = self.groups(spec)?;
+        let cgroup = self.groups(spec, &names.name(spec.id))?;
         if let Some(cgroup) = &cgroup {
             remains.set_cgroup(Arc::clone(cgroup));
         }
@@ -209,7 +210,7 @@ impl Launcher {
         Ok(Prepared { remains, cgroup, start, stream: ours, told, setup })
     }
 
-    fn groups(&self, spec: &MachineSpec) -> Result<Option<Arc<Cgroup>>, SandboxError> {
+    fn groups(&self, spec: &MachineSpec, name: &str) -> Result<Option<Arc<Cgroup>>, SandboxError> {
         if self.parents.is_empty() {
             return Ok(None);
         }
@@ -218,7 +219,7 @@ impl Launcher {
             processes: spec.processes_max,
             cpus: spec.cpus,
         };
-        let made = Cgroup::create(&self.parents, spec.id, limits);
+        let made = Cgroup::create(&self.parents, name, limits);
         let made = made.map_err(|(path, source)| SandboxError::Io {
             action: format!("making the control group {}", path.display()),
             source,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal};
 
-use super::cgroup::Cgroup;
+use super::cgroup::{Cgroup, Names, Parent};
 use super::release;
 use super::scratch::{self, Claim, Folder};
 use crate::port::{Reclaimed, SandboxError};
@@ -15,15 +15,17 @@ use crate::port::{Reclaimed, SandboxError};
 const DEATH_MAX: Duration = Duration::from_secs(30);
 
 /// Takes away what is ours and nobody's. Blocks.
-pub(crate) fn reclaim(state_dir: &Path) -> Result<Reclaimed, SandboxError> {
+pub(crate) fn reclaim(state_dir: &Path, parents: &[Parent]) -> Result<Reclaimed, SandboxError> {
     let io = |source| SandboxError::Io {
         action: format!("looking for machines in {}", state_dir.display()),
         source,
     };
     let guard = scratch::lock_all(state_dir).map_err(io)?;
+    let state_dir = state_dir.canonicalize().map_err(io)?;
+    let names = Names::of(&state_dir);
     let mut reclaimed = Reclaimed::default();
     let mut abandoned = Vec::new();
-    for entry in std::fs::read_dir(scratch::machines(state_dir)).map_err(io)? {
+    for entry in std::fs::read_dir(scratch::machines(&state_dir)).map_err(io)? {
         let entry = entry.map_err(io)?;
         if entry.file_name() == ".lock" {
             continue;
@@ -34,11 +36,21 @@ pub(crate) fn reclaim(state_dir: &Path) -> Result<Reclaimed, SandboxError> {
             Claim::Foreign(reason) => reclaimed.left.push((entry.path(), reason)),
         }
     }
+    // A machine's folder is there before its groups and after them: without one they are nobody's.
+    for machine in names.machines(parents) {
+        if !scratch::machines(&state_dir).join(machine.to_string()).exists() {
+            let paths = names.paths(parents, machine);
+            match release::remove_groups(&Cgroup::named(&names.name(machine), &paths)) {
+                Ok(()) => reclaimed.machines.push(machine),
+                Err((path, e)) => reclaimed.left.push((path, e.to_string())),
+            }
+        }
+    }
     // What was claimed is locked by us now; new machines need not wait for its removal.
     drop(guard);
     for folder in abandoned {
         let machine = folder.mark().machine;
-        match take_away(folder) {
+        match take_away(folder, &names) {
             Ok(()) => reclaimed.machines.push(machine),
             Err((path, e)) => reclaimed.left.push((path, e.to_string())),
         }
@@ -46,7 +58,7 @@ pub(crate) fn reclaim(state_dir: &Path) -> Result<Reclaimed, SandboxError> {
     Ok(reclaimed)
 }
 
-fn take_away(folder: Folder) -> Result<(), release::Left> {
+fn take_away(folder: Folder, names: &Names) -> Result<(), release::Left> {
     let mark = folder.mark();
     if let Some(init) = mark.init
         && mark.boot == scratch::boot_id()
@@ -55,7 +67,7 @@ fn take_away(folder: Folder) -> Result<(), release::Left> {
         let _gone = rustix::process::pidfd_send_signal(&process, Signal::KILL);
         release::ended(&process, DEATH_MAX);
     }
-    release::remove_groups(&Cgroup::of_mark(mark.machine, &mark.cgroups))?;
+    release::remove_groups(&Cgroup::named(&names.name(mark.machine), &mark.cgroups))?;
     folder.remove().map_err(|e| (e.path, e.source))
 }
 

@@ -170,3 +170,32 @@ async fn a_dropped_launch_leaves_nothing() {
     house.gone().await;
     assert_eq!(house.sandbox.reclaim().await.unwrap(), sandbox::port::Reclaimed::default());
 }
+
+#[tokio::test]
+async fn groups_whose_folder_is_gone_are_taken_away_and_those_of_others_are_not() {
+    let house = House::new();
+    let mut child = owner(house.state.path());
+    let path = house.machines().remove(0);
+    let groups = groups(&mark(&path));
+    let foreign: Vec<PathBuf> = groups
+        .iter()
+        .map(|group| {
+            let machine = MachineId::fresh(&SystemClock);
+            group.with_file_name(format!("hob-000000000000-{machine}"))
+        })
+        .collect();
+    foreign.iter().for_each(|group| std::fs::create_dir(group).unwrap());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    if groups.is_empty() {
+        // This host lets us make no groups: then there are none to find.
+        house.sandbox.reclaim().await.unwrap();
+        return;
+    }
+    std::fs::remove_dir_all(&path).unwrap();
+    let reclaimed = house.sandbox.reclaim().await.unwrap();
+    assert_eq!(reclaimed.left, []);
+    assert!(groups.iter().all(|group| !group.exists()));
+    assert!(foreign.iter().all(|group| group.is_dir()));
+    foreign.iter().for_each(|group| std::fs::remove_dir(group).unwrap());
+}
