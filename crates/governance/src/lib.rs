@@ -8,6 +8,7 @@ pub mod case;
 mod dependency_file;
 mod diff;
 mod judge;
+mod reading;
 pub mod rule;
 #[cfg(test)]
 mod sample;

@@ -22,11 +22,16 @@ impl Sample {
     }
 
     /// With a file that changes, is new or is deleted.
-    pub(crate) fn change(mut self, path: &str, before: Option<&str>, after: Option<&str>) -> Self {
-        let version = |text: &str| FileVersion {
+    pub(crate) fn change(self, path: &str, before: Option<&str>, after: Option<&str>) -> Self {
+        self.bytes(path, before.map(str::as_bytes), after.map(str::as_bytes))
+    }
+
+    /// The same, with content that may be no text.
+    pub(crate) fn bytes(mut self, path: &str, before: Option<&[u8]>, after: Option<&[u8]>) -> Self {
+        let version = |bytes: &[u8]| FileVersion {
             mode: FileMode::Regular,
-            size: text.len() as u64,
-            content: Some(text.as_bytes().to_vec()),
+            size: bytes.len() as u64,
+            content: Some(bytes.to_vec()),
         };
         let path = RepoPath::new(path).unwrap();
         self.files.push(FileChange {

@@ -1,61 +1,79 @@
-//! A change brings no secret that the file did not hold before.
+//! A change brings no secret that its base did not hold before.
 
+use std::collections::{BTreeSet, HashSet};
+
+use aho_corasick::AhoCorasick;
 use domain::finding::{Finding, Severity};
 
 use super::Rule;
 use crate::case::{Case, finding};
-use crate::{diff, secrets};
+use crate::reading;
+use crate::secrets::{self, Hit};
 
 pub(super) const RULE: Rule = Rule {
     id: "secrets",
-    about: "Added lines hold no private keys and no tokens that the file did not hold before.",
+    about: "No file or file name of the change holds a key, a token or a password that its base did not hold before.",
     check,
 };
 
+/// The most distinct values that are looked for in the base; more are new ones.
+const VALUES_MAX: usize = 1_000;
+
 fn check(case: &Case<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let mut before = Vec::new();
+    let mut hits: Vec<(Option<&domain::RepoPath>, Hit)> = Vec::new();
     for file in &case.change.files {
-        let Some(after) = file.after.as_ref().and_then(|version| version.text()) else { continue };
-        let before = file.before.as_ref().and_then(|version| version.text()).unwrap_or_default();
-        for (line, text) in diff::added(before, after) {
-            for hit in secrets::scan(text) {
-                let known = text.get(hit.range).is_some_and(|secret| before.contains(secret));
-                let severity = if known { Severity::Note } else { Severity::Deny };
-                let reason =
-                    format!("{}{}", hit.kind, if known { ", which was there before" } else { "" });
-                findings.push(finding(RULE.id, severity, Some(&file.path), Some(line), reason));
-            }
+        let (old, new) = reading::sides(file);
+        before.extend(old);
+        if file.before.is_some() {
+            before.push(file.path.as_str().into());
+        } else {
+            // A secret in a name would be printed with the path: the finding bears none.
+            hits.extend(secrets::scan(file.path.as_str()).into_iter().map(|hit| (None, hit)));
         }
+        match new {
+            Some(new) => {
+                hits.extend(secrets::scan(&new).into_iter().map(|hit| (Some(&file.path), hit)));
+            }
+            None => findings.push(finding(
+                RULE.id,
+                Severity::Deny,
+                Some(&file.path),
+                None,
+                "was not read, so it cannot be searched for secrets",
+            )),
+        }
+    }
+    let known = known(&hits, &before);
+    for (path, hit) in hits.iter().filter(|(_, hit)| !known.contains(hit.value())) {
+        let place = if path.is_some() { "" } else { ", in the name of a file" };
+        let reason = format!("{}{place}", hit.masked());
+        findings.push(finding(RULE.id, Severity::Deny, *path, path.map(|_| hit.line), reason));
     }
     findings
 }
 
-#[cfg(test)]
-mod tests {
-    use domain::finding::Decision::{Allow, Deny};
-
-    use crate::sample::Sample;
-    use crate::secrets::redact;
-
-    #[test]
-    fn a_new_secret_is_denied_and_never_quoted() {
-        let token = format!("ghp_{}", "a1B2".repeat(9));
-        let key = ["-----BEGIN RSA ", "PRIVATE KEY-----"].concat();
-        for secret in [token.as_str(), key.as_str()] {
-            let new = format!("x\nkey = {secret} # hob:allow\n");
-            let verdict = Sample::default().file("a", "x\n", &new).judged("secrets");
-            assert_eq!((verdict.decision, verdict.findings[0].line), (Deny, Some(2)));
-            assert!(!verdict.findings[0].reason.contains(secret) && !redact(&new).contains(secret));
-            let moved =
-                Sample::default().file("a", &new, &format!("y {new}y {secret}")).judged("secrets");
-            assert_eq!(moved.decision, Allow);
+/// The values that the base held: as text, or behind the same disguises.
+fn known(
+    hits: &[(Option<&domain::RepoPath>, Hit)],
+    before: &[std::borrow::Cow<'_, str>],
+) -> HashSet<String> {
+    let values: BTreeSet<&str> = hits.iter().map(|(_, hit)| hit.value()).collect();
+    let values: Vec<&str> = values.into_iter().take(VALUES_MAX).collect();
+    let mut known = HashSet::new();
+    if values.is_empty() {
+        return known;
+    }
+    let Ok(search) = AhoCorasick::new(&values) else { return known };
+    for text in before {
+        for found in search.find_overlapping_iter(text.as_ref()) {
+            known.insert(values[found.pattern().as_usize()].to_owned());
         }
+        known.extend(secrets::scan(text).iter().map(|hit| hit.value().to_owned()));
     }
-
-    #[test]
-    fn checksums_are_no_secrets() {
-        let sums =
-            format!("checksum = \"{}\"\nsha512-{}==\n", "ab12".repeat(16), "Zz9/".repeat(21));
-        assert_eq!(Sample::default().file("a", "", &sums).judged("secrets").findings, []);
-    }
+    known
 }
+
+#[cfg(test)]
+mod tests;
