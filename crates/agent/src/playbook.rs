@@ -12,7 +12,7 @@ use std::sync::Arc;
 use domain::agent::Playbook as Settings;
 use domain::dependency::{Ecosystem as Kind, Left, Why};
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use toolbox::dependencies::{Graph, Runtimes};
+use toolbox::dependencies::{Graph, Published, Runtimes};
 
 use crate::context::Context;
 use crate::outcome::{BrainError, Outcome};
@@ -37,7 +37,7 @@ mod tests;
 
 use bisect::Others;
 use catalog::Catalog;
-use checkout::{Checkout, Mark};
+use checkout::{Checkout, Mark, Place};
 use moves::Move;
 
 /// A playbook with its settings.
@@ -52,7 +52,10 @@ struct Work<'a> {
     context: Context<'a>,
     checkout: Checkout<'a>,
     catalog: Catalog<'a>,
+    /// What the machine runs.
     runtimes: Runtimes,
+    /// What each project has to run on, in the order of the places.
+    kept_runtimes: Vec<Runtimes>,
     left: Vec<Left>,
     /// The checkout before anything moved.
     base: Mark,
@@ -87,10 +90,16 @@ impl Playbook {
         let kinds: BTreeSet<_> =
             survey.places.iter().map(|place| place.project.ecosystem).collect();
         let base_graphs = survey.graphs.clone();
+        let runtimes = runtimes::read(workspace, kinds).await?;
+        let promised = |place: &Place<'_>| {
+            runtimes::kept(&runtimes, place.ecosystem.promised(&place.project, context.files))
+        };
+        let kept_runtimes = survey.places.iter().map(promised).collect();
         let checkout = Checkout::new(workspace, context.files, &survey.places, survey.graphs);
         let mut work = Work {
             context: *context,
-            runtimes: runtimes::read(workspace, kinds).await?,
+            runtimes,
+            kept_runtimes,
             base: checkout.mark(),
             base_graphs,
             checkout,
@@ -115,11 +124,56 @@ impl Playbook {
                 work.kept = parted.kept;
             }
         }
-        Ok(report::outcome(work, &self.settings))
+        let beyond = work.beyond_promise().await;
+        Ok(report::outcome(work, &beyond, &self.settings))
     }
 }
 
 impl Work<'_> {
+    /// Why a version of a package breaks what the project's manifests promise to run on, which the version that
+    /// is locked does not break already.
+    fn breaks_promise(
+        &self,
+        at: usize,
+        published: &[Published],
+        from: &str,
+        to: &str,
+    ) -> Option<String> {
+        let ecosystem = self.checkout.places()[at].ecosystem;
+        let why = |version: &str| {
+            let published = published.iter().find(|p| p.version == version)?;
+            ecosystem.runs_on(published, &self.kept_runtimes[at]).err()
+        };
+        if why(from).is_some() { None } else { why(to) }
+    }
+
+    /// What an update of a package has to run on: the promise counts as long as the locked version keeps it.
+    fn update_runtimes(&self, at: usize, published: &[Published], from: &str) -> &Runtimes {
+        let ecosystem = self.checkout.places()[at].ecosystem;
+        let kept = &self.kept_runtimes[at];
+        let mut current = published.iter().filter(|p| p.version == from);
+        if current.all(|p| ecosystem.runs_on(p, kept).is_ok()) { kept } else { &self.runtimes }
+    }
+
+    /// What moved to a version that does not run on what the project's manifests promise, one line each.
+    async fn beyond_promise(&mut self) -> Vec<String> {
+        let mut beyond = Vec::new();
+        for at in 0..self.checkout.places().len() {
+            if self.kept_runtimes[at] == self.runtimes {
+                continue;
+            }
+            let kind = self.checkout.places()[at].project.ecosystem;
+            for (package, from, to) in report::moved_in(self, at) {
+                // Where the registry does not answer, nothing is known that could be said.
+                let Ok(published) = self.catalog.of(kind, &package).await else { continue };
+                if let Some(why) = self.breaks_promise(at, &published, &from, &to) {
+                    beyond.push(format!("{package} {to}: {why}"));
+                }
+            }
+        }
+        beyond
+    }
+
     /// Whether the last attempt found that moving this package needs a code change.
     fn needed_code_before(&self, kind: Kind, package: &str) -> bool {
         self.context.previous.is_some_and(|previous| {

@@ -10,12 +10,15 @@ use domain::RepoPath;
 use domain::exec::Exec;
 use domain::limit::{QUOTE_MAX_CHARS, head_chars};
 use toolbox::dependencies::{
-    Bump, Ecosystem, Graph, PlanError, Project, ReadError, Refusal, RefusalKind,
+    Bump, Ecosystem, Graph, PlanError, Project, ReadError, Refusal, RefusalKind, Source,
 };
 use toolbox::files::{Content, FileSet};
 
 use crate::outcome::BrainError;
 use crate::port::{Workspace, WorkspaceError};
+
+/// How often a refused set of bumps may grow by what the package manager says is in its way.
+const UNBLOCKS_MAX: usize = 8;
 
 /// One project and whose it is.
 #[derive(Debug, Clone)]
@@ -107,25 +110,35 @@ impl<'a> Checkout<'a> {
         self.touched.iter().filter(differs).cloned().collect()
     }
 
-    /// Moves packages of a place. On a refusal everything is as before.
+    /// Moves packages of a place. What is in the way only because it is locked, in the package manager's own words,
+    /// moves with them. On a refusal everything is as before, and the last answer is the one that counts: what
+    /// the earlier ones named was cleared away.
     pub(crate) async fn apply(
         &mut self,
         at: usize,
         bumps: &[Bump],
     ) -> Result<Result<(), Refused>, BrainError> {
         let graph = self.graph(at);
-        let bumps: Vec<Bump> = bumps.iter().filter(|b| is_open(&graph, b)).cloned().collect();
+        let mut bumps: Vec<Bump> = bumps.iter().filter(|b| is_open(&graph, b)).cloned().collect();
         if bumps.is_empty() {
             return Ok(Ok(()));
         }
         let mark = self.mark();
-        let refused = match self.try_apply(at, &graph, &bumps).await {
-            Ok(()) => return Ok(Ok(())),
-            Err(Stop::Refused(refused)) => refused,
-            Err(Stop::Brain(error)) => return Err(error),
-        };
-        self.back_to(&mark).await?;
-        Ok(Err(refused))
+        let mut unblocks_left = UNBLOCKS_MAX;
+        loop {
+            let refused = match self.try_apply(at, &graph, &bumps).await {
+                Ok(()) => return Ok(Ok(())),
+                Err(Stop::Refused(refused)) => refused,
+                Err(Stop::Brain(error)) => return Err(error),
+            };
+            self.back_to(&mark).await?;
+            let more = unblocking(self.places[at].ecosystem, &graph, &bumps, &refused);
+            if more.is_empty() || unblocks_left == 0 {
+                return Ok(Err(refused));
+            }
+            unblocks_left -= 1;
+            bumps.extend(more);
+        }
     }
 
     async fn try_apply(&mut self, at: usize, graph: &Graph, bumps: &[Bump]) -> Result<(), Stop> {
@@ -272,6 +285,24 @@ fn refused(refusal: Refusal) -> Result<Refused, BrainError> {
         | RefusalKind::ToolMissing
         | RefusalKind::Other => Ok(Refused::Resolver(refusal)),
     }
+}
+
+/// What else has to move for refused bumps to fit: locked packages of the registry that do not move yet.
+fn unblocking(
+    ecosystem: &dyn Ecosystem,
+    graph: &Graph,
+    bumps: &[Bump],
+    refused: &Refused,
+) -> Vec<Bump> {
+    let Refused::Resolver(refusal) = refused else { return Vec::new() };
+    let is_locked = |bump: &Bump| {
+        let mut named = graph.named(&bump.package);
+        named.any(|(_, p)| p.version == bump.from && p.source == Source::Registry)
+    };
+    let moves =
+        |bump: &Bump| bumps.iter().any(|b| b.package == bump.package && b.from == bump.from);
+    let more = ecosystem.unblock(refusal).into_iter();
+    more.filter(|bump| is_locked(bump) && !moves(bump)).collect()
 }
 
 /// Whether there is still something to move for a bump.

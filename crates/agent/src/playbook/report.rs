@@ -16,7 +16,7 @@ use crate::outcome::{Ending, Outcome};
 pub(super) type Closed = BTreeMap<(usize, String, String), BTreeSet<String>>;
 
 /// The outcome of the work as the files have it now.
-pub(super) fn outcome(work: Work<'_>, settings: &Settings) -> Outcome {
+pub(super) fn outcome(work: Work<'_>, beyond: &[String], settings: &Settings) -> Outcome {
     let updates = updates(&work);
     let added = added(&work);
     let mut left = work.left;
@@ -37,6 +37,7 @@ pub(super) fn outcome(work: Work<'_>, settings: &Settings) -> Outcome {
         updates: &updates,
         left: &left,
         added: &added,
+        beyond,
         notes: &work.notes,
         complete,
         ending,
@@ -69,10 +70,16 @@ fn ending(updates: &[Update], left: &[Left], complete: bool, settings: &Settings
 /// Every version that changed: whose, which package, from, to.
 pub(super) fn moved(work: &Work<'_>) -> impl Iterator<Item = (Kind, String, String, String)> {
     work.checkout.places().iter().enumerate().flat_map(|(at, place)| {
-        let steps = stepped(place, &work.base_graphs[at], &work.checkout.graph(at));
         let kind = place.project.ecosystem;
-        steps.into_iter().filter_map(move |(name, from, to)| Some((kind, name, from, to?)))
+        moved_in(work, at).into_iter().map(move |(name, from, to)| (kind, name, from, to))
     })
+}
+
+/// Every version that changed in one project: which package, from, to.
+pub(super) fn moved_in(work: &Work<'_>, at: usize) -> Vec<(String, String, String)> {
+    let place = &work.checkout.places()[at];
+    let steps = stepped(place, &work.base_graphs[at], &work.checkout.graph(at));
+    steps.into_iter().filter_map(|(name, from, to)| Some((name, from, to?))).collect()
 }
 
 /// Every package that stood in a graph before and stands there with another version now.

@@ -33,6 +33,33 @@ pub(crate) async fn read(
     Ok(runtimes)
 }
 
+/// What a project has to run on: the machine's own runtimes, or the older ones that its manifests promise.
+pub(crate) fn kept(machine: &Runtimes, promised: Runtimes) -> Runtimes {
+    Runtimes {
+        rust: older(&machine.rust, promised.rust),
+        node: older(&machine.node, promised.node),
+        python: older(&machine.python, promised.python),
+    }
+}
+
+fn older(machine: &Option<String>, promised: Option<String>) -> Option<String> {
+    match (machine, promised) {
+        (Some(machine), Some(promised)) if numbers(&promised) < numbers(machine) => Some(promised),
+        (Some(machine), _) => Some(machine.clone()),
+        (None, promised) => promised,
+    }
+}
+
+/// The numbers of a release, `1.70` or `1.97.0-nightly` alike.
+fn numbers(release: &str) -> Vec<u64> {
+    let mut numbers: Vec<u64> =
+        release.split(['.', '-', '+']).map_while(|part| part.parse().ok()).collect();
+    while numbers.last() == Some(&0) {
+        numbers.pop();
+    }
+    numbers
+}
+
 /// The first word that looks like a version: `rustc 1.95.0 (..)`, `v20.20.2`, `Python 3.11.7`.
 fn version(text: &str) -> Option<String> {
     text.split_whitespace()
@@ -43,7 +70,23 @@ fn version(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::version;
+    use toolbox::dependencies::Runtimes;
+
+    use super::{kept, version};
+
+    #[test]
+    fn the_older_of_what_is_here_and_what_is_promised_counts() {
+        let rust =
+            |version: &str| Runtimes { rust: Some(version.to_owned()), ..Runtimes::default() };
+        let check = |machine, promised, counts: &str| {
+            assert_eq!(kept(&machine, promised).rust.as_deref(), Some(counts));
+        };
+        check(rust("1.95.0"), rust("1.56"), "1.56");
+        check(rust("1.95.0"), rust("1.100"), "1.95.0");
+        check(rust("1.95.0-nightly"), Runtimes::default(), "1.95.0-nightly");
+        check(rust("1.95.0"), rust("1.95"), "1.95.0");
+        check(Runtimes::default(), rust("1.56"), "1.56");
+    }
 
     #[test]
     fn every_runtime_says_its_version_in_its_own_way() {

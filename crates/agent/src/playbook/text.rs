@@ -19,6 +19,8 @@ pub(super) struct Facts<'a> {
     pub(super) updates: &'a [Update],
     pub(super) left: &'a [Left],
     pub(super) added: &'a [String],
+    /// What does not run on what the project's manifests promise.
+    pub(super) beyond: &'a [String],
     /// One line for each advisory that was closed: its id and what it is about.
     pub(super) notes: &'a std::collections::BTreeMap<String, String>,
     pub(super) complete: bool,
@@ -102,6 +104,10 @@ impl Facts<'_> {
         if !self.added.is_empty() {
             writeln!(out, "\n### New packages that these bring in\n")?;
             write_list(out, self.added.iter().map(|name| code(name)))?;
+        }
+        if !self.beyond.is_empty() {
+            writeln!(out, "\n### Beyond the runtimes that the manifests promise\n")?;
+            write_list(out, self.beyond.iter().map(|told| line(told)))?;
         }
         let closed = self.closed();
         if !closed.is_empty() {

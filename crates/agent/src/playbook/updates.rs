@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::agent::{Grouping, UpdateSettings};
 use domain::dependency::{Ecosystem as Kind, Left, Update, Why};
 use globset::GlobSet;
-use toolbox::dependencies::choose::{Bounds, Rules};
+use toolbox::dependencies::choose::{Bar, Bounds, Rules};
 use toolbox::dependencies::{RefusalKind, Source};
 
 use super::Work;
@@ -125,12 +125,19 @@ async fn choose(
     let mut behind = None;
     for (at, from) in places {
         let ecosystem = work.checkout.places()[*at].ecosystem;
-        let rules = Rules { ecosystem, runtimes: &work.runtimes };
-        let newer = rules.newer(from, &published, bounds);
+        let runtimes = work.update_runtimes(*at, &published, from);
+        let newer = Rules { ecosystem, runtimes }.newer(from, &published, bounds);
         if let Some((version, bar)) = newer.behind
             && let Some(why) = bar.why()
         {
-            behind.get_or_insert(left(from, why, format!("{version}: {bar}")));
+            let runs_here = published
+                .iter()
+                .any(|p| p.version == version && ecosystem.runs_on(p, &work.runtimes).is_ok());
+            let promise = match (&bar, runs_here) {
+                (Bar::NotInstallable(_), true) => ": the manifests promise to run on that",
+                _ => "",
+            };
+            behind.get_or_insert(left(from, why, format!("{version}: {bar}{promise}")));
         }
         let to = untried(work, asked, newer.candidates);
         let single = Move::single(*at, &asked.package, from, &to);

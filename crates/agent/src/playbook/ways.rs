@@ -2,8 +2,9 @@
 //!
 //! For every version of the package that is out of the advisories' reach, the parents that exclude it are raised
 //! to their nearest version that admits it, and their parents likewise. Ways that leave every manifest as it is
-//! come first, then smaller steps of what is raised, then fewer packages, then lower versions; a step back comes
-//! after everything, and a version that leaves some of the advisories open after that.
+//! come first, then smaller steps of what is raised, then fewer packages, then lower versions. What breaks the project's
+//! promise of a runtime comes after all that keeps it, a step back after everything, and a version that leaves some of
+//! the advisories open after that.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -28,6 +29,8 @@ pub(super) struct Way {
     /// Advisories that stay open.
     partial: usize,
     downgrade: bool,
+    /// Does not run on what the project's manifests promise.
+    beyond: bool,
     /// A manifest has to change.
     edits: bool,
     /// The largest step of a package that the project asks for itself, or that is raised for another's sake.
@@ -35,8 +38,8 @@ pub(super) struct Way {
 }
 
 impl Way {
-    fn rank(&self) -> (usize, bool, bool, UpdateKind, usize) {
-        (self.partial, self.downgrade, self.edits, self.step, self.bumps.len())
+    fn rank(&self) -> (usize, bool, bool, bool, UpdateKind, usize) {
+        (self.partial, self.downgrade, self.beyond, self.edits, self.step, self.bumps.len())
     }
 
     /// The same with parents that go before.
@@ -201,10 +204,24 @@ impl Search<'_, '_> {
         Ok(Way {
             step: steps.max().unwrap_or(UpdateKind::Patch),
             edits: bumps.iter().any(|bump| self.edits(bump)),
+            beyond: self.is_beyond(&bumps).await,
             downgrade: back == Some(std::cmp::Ordering::Less),
             partial: 0,
             bumps,
         })
+    }
+
+    /// Whether a bump goes beyond what the project's manifests promise to run on.
+    async fn is_beyond(&mut self, bumps: &[Bump]) -> bool {
+        let kind = self.work.checkout.places()[self.at].project.ecosystem;
+        for bump in bumps {
+            let Ok(published) = self.work.catalog.of(kind, &bump.package).await else { continue };
+            let broken = self.work.breaks_promise(self.at, &published, &bump.from, &bump.to);
+            if broken.is_some() {
+                return true;
+            }
+        }
+        false
     }
 
     /// The packages of the registry that depend on one; where the lock does not say, those whose published

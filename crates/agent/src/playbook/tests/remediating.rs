@@ -392,3 +392,69 @@ fn nothing_vulnerable_is_nothing_to_do_and_a_second_run_finds_nothing() {
     let first = world.remediate("a ^1.0\n", "a 1.0.0\n");
     check(&world.remediate(&first.manifest, &first.lock), &["NoChange"]);
 }
+
+#[test]
+fn what_is_in_the_way_only_because_it_is_locked_moves_with_the_fix() {
+    let mut world = World::default()
+        .publish("a", "1.0.0", "d ^1.0")
+        .publish("a", "1.0.1", "d ^1.2, e ^1.3")
+        .publish("q", "1.0.0", "d ^1.0, e ^1.0")
+        .versions("d", &["1.0.0", "1.2.0"])
+        .versions("e", &["1.0.0", "1.3.0"])
+        .advisory("X-1", "a", "<1.0.1");
+    (world.single, world.tells) = (true, true);
+    let lock = "a 1.0.0 d@1.0.0\nd 1.0.0\ne 1.0.0\nq 1.0.0 d@1.0.0 e@1.0.0\n";
+    let shown = world.remediate("a ^1.0\nq ^1.0\n", lock);
+    let moved = ["Changed", "a 1.0.0 -> 1.0.1 closes X-1", "d 1.0.0 -> 1.2.0", "e 1.0.0 -> 1.3.0"];
+    check(&shown, &moved);
+    assert_eq!(shown.manifest, "a ^1.0\nq ^1.0\n");
+}
+
+#[test]
+fn what_never_stops_being_in_the_way_is_given_up_with_the_last_answer() {
+    let names: Vec<String> = (10..30).map(|n| format!("d{n}")).collect();
+    let wanted =
+        |range| names.iter().map(|n| format!("{n} {range}")).collect::<Vec<_>>().join(", ");
+    let mut world = World::default()
+        .publish("a", "1.0.0", "")
+        .publish("a", "1.0.1", &wanted("^1.2"))
+        .publish("q", "1.0.0", &wanted("^1.0"))
+        .advisory("X-1", "a", "<1.0.1");
+    world = names.iter().fold(world, |world, name| world.versions(name, &["1.0.0", "1.2.0"]));
+    (world.single, world.tells) = (true, true);
+    let deps: Vec<String> = names.iter().map(|name| format!("{name}@1.0.0")).collect();
+    let locked: Vec<String> = names.iter().map(|name| format!("{name} 1.0.0\n")).collect();
+    let lock = format!("a 1.0.0\n{}q 1.0.0 {}\n", locked.concat(), deps.join(" "));
+    let shown = world.remediate("a ^1.0\nq ^1.0\n", &lock);
+    check(
+        &shown,
+        &[
+            "HandOver",
+            "left X-1 a 1.0.0: RefusedByResolver: two versions of d18 are asked for; locked at 1.0.0 where 1.2.0 fits",
+        ],
+    );
+    assert_eq!(shown.lock, lock);
+}
+
+#[test]
+fn a_fix_that_keeps_the_promised_runtime_goes_before_a_nearer_one_that_breaks_it() {
+    let base = || {
+        World::default()
+            .publish("a", "1.0.0", "")
+            .publish("a", "1.0.1@1.70", "")
+            .advisory("X-1", "a", "<1.0.1")
+    };
+    let manifest = "# runs on 1.60\na ^1.0\n";
+    let kept = base().publish("a", "1.2.0@1.60", "").remediate(manifest, "a 1.0.0\n");
+    check(&kept, &["Changed", "a 1.0.0 -> 1.2.0 closes X-1"]);
+    assert!(!kept.outcome.body.contains("promise"), "{}", kept.outcome.body);
+
+    // Where no version keeps it, the hole is closed and the proposal says at what price.
+    let broken = base().remediate(manifest, "a 1.0.0\n");
+    check(&broken, &["Changed", "a 1.0.0 -> 1.0.1 closes X-1"]);
+    assert!(
+        broken.outcome.body.contains("- a 1.0.1: needs runtime 1.70"),
+        "{}",
+        broken.outcome.body
+    );
+}

@@ -42,6 +42,8 @@ pub(super) struct World {
     pub(super) uninstallable: BTreeSet<(String, String)>,
     /// At most one version of a name, as in Python.
     pub(super) single: bool,
+    /// The package manager says which locked version is in the way.
+    pub(super) tells: bool,
     /// The registry does not say what versions require.
     pub(super) silent: bool,
     pub(super) proposed: Vec<Update>,
@@ -281,6 +283,7 @@ fn read_lock(text: &str) -> Vec<Locked> {
 
 fn read_manifest(text: &str) -> Vec<(String, String, bool, bool)> {
     text.lines()
+        .filter(|line| !line.starts_with('#'))
         .filter_map(|line| {
             let mut words = line.split_whitespace();
             let (name, range) = (words.next()?.to_owned(), words.next()?.to_owned());
@@ -380,7 +383,8 @@ impl Ecosystem for Toy {
         bumps: &[Bump],
     ) -> Result<Plan, PlanError> {
         let text = files.text(&path_of("toy.txt")).map_err(ReadError::from)?;
-        let mut lines = Vec::new();
+        let comments = text.lines().filter(|line| line.starts_with('#'));
+        let mut lines: Vec<String> = comments.map(|line| format!("{line}\n")).collect();
         for (name, range, dev, git) in read_manifest(text) {
             let widened = bumps
                 .iter()
@@ -418,6 +422,25 @@ impl Ecosystem for Toy {
         Refusal { kind, held_by: held_by.into_iter().collect(), quote }
     }
 
+    fn unblock(&self, refusal: &Refusal) -> Vec<Bump> {
+        let told = || {
+            let (package, rest) = refusal
+                .quote
+                .strip_prefix("two versions of ")?
+                .split_once(" are asked for; locked at ")?;
+            let (from, rest) = rest.split_once(" where ")?;
+            let (package, from) = (package.to_owned(), from.to_owned());
+            Some(Bump { package, from, to: rest.strip_suffix(" fits")?.to_owned() })
+        };
+        told().into_iter().collect()
+    }
+
+    fn promised(&self, _: &Project, files: &FileSet) -> Runtimes {
+        let text = files.text(&path_of("toy.txt")).unwrap_or_default();
+        let promised = text.lines().find_map(|line| line.strip_prefix("# runs on "));
+        Runtimes { rust: promised.map(str::to_owned), ..Runtimes::default() }
+    }
+
     fn compare(&self, a: &str, b: &str) -> Option<Ordering> {
         Some(Version::parse(a).ok()?.cmp(&Version::parse(b).ok()?))
     }
@@ -439,10 +462,14 @@ impl Ecosystem for Toy {
         admits(range, version)
     }
 
-    fn runs_on(&self, published: &Published, _: &Runtimes) -> Result<(), String> {
-        match &published.runtime {
-            None => Ok(()),
-            Some(wanted) => Err(format!("needs runtime {wanted}")),
+    fn runs_on(&self, published: &Published, runtimes: &Runtimes) -> Result<(), String> {
+        let numbers =
+            |text: &str| text.split('.').map_while(|n| n.parse().ok()).collect::<Vec<u64>>();
+        match (&published.runtime, &runtimes.rust) {
+            (Some(wanted), Some(here)) if numbers(wanted) > numbers(here) => {
+                Err(format!("needs runtime {wanted}"))
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -540,10 +567,14 @@ impl Machine<'_> {
                 return Err(format!("nothing takes {name} {to}, required by nobody"));
             }
         }
-        let mut names: BTreeSet<&str> = BTreeSet::new();
-        for (name, _) in new.keys() {
-            if !names.insert(name) && self.world.single {
-                return Err(format!("two versions of {name} are asked for"));
+        let mut names: BTreeMap<&str, &str> = BTreeMap::new();
+        for (name, version) in new.keys() {
+            if let Some(other) = names.insert(name, version)
+                && self.world.single
+            {
+                let told = format!("; locked at {other} where {version} fits");
+                let told = if self.world.tells { told.as_str() } else { "" };
+                return Err(format!("two versions of {name} are asked for{told}"));
             }
         }
         let mut text = String::new();

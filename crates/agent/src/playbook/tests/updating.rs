@@ -167,3 +167,21 @@ fn the_newest_of_everything_is_nothing_to_do() {
     let world = World::default().versions("a", &["1.0.0"]);
     check(&world.updates("a ^1.0\n", "a 1.0.0\n", updates(UpdateLevel::Major)), &["NoChange"]);
 }
+
+#[test]
+fn an_update_does_not_break_the_runtime_that_the_manifests_promise() {
+    let world = World::default()
+        .publish("a", "1.0.0@1.50", "")
+        .publish("a", "1.1.0@1.60", "")
+        .publish("a", "1.2.0@1.70", "")
+        .publish("b", "1.0.0@1.65", "")
+        .publish("b", "1.1.0@1.70", "");
+    let manifest = "# runs on 1.60\na ^1.0\nb ^1.0\n";
+    let shown = world.updates(manifest, "a 1.0.0\nb 1.0.0\n", updates(UpdateLevel::Minor));
+    // The locked `b` never kept the promise: it holds nothing back.
+    let barred = "NotInstallable: 1.2.0: needs runtime 1.70: the manifests promise to run on that";
+    let left = format!("left a 1.0.0: {barred}");
+    check(&shown, &["Changed", "a 1.0.0 -> 1.1.0", "b 1.0.0 -> 1.1.0", &left]);
+    let shown = world.updates(manifest, "a 1.1.0\nb 1.1.0\n", updates(UpdateLevel::Minor));
+    check(&shown, &["NoChange", &format!("left a 1.1.0: {barred}")]);
+}
