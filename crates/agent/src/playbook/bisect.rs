@@ -1,30 +1,35 @@
 //! Bisecting: of moves that together break a check, keep the largest part that holds.
 //!
-//! The whole is known to break, so it is not run again; it is split in halves, and each half is tried on top of what
-//! holds already. A single move that breaks is tried by its other ways: for updates the newest lower version that
-//! holds (by halving, on the assumption that what breaks stays broken upwards), for remediation the next
-//! compatible ones in turn. What breaks in every way is dropped, with the check's own words. One move that
-//! breaks alone and has no other way needs no run at all: its error is known from the attempt before.
+//! The whole is known to break, so it is not run again. It is halved: a first half that holds stays in, and what breaks
+//! is in the second; of a first half that breaks, the second waits. So one that breaks is found among `n` in
+//! log2 `n` runs of the checks, and one more tells whether all that waited holds without it. One that breaks is
+//! tried by its other ways: for updates the newest lower version that holds (by halving, on the assumption that
+//! what breaks stays broken upwards), for remediation the next compatible ones in turn. What breaks in every way
+//! is dropped, with the check's own words. One move that breaks alone and has no other way needs no run at all:
+//! its error is known from the attempt before.
 
 use std::collections::BTreeSet;
 
 use domain::check::{Check, CheckResult};
-use domain::dependency::Ecosystem as Kind;
+use domain::dependency::{Ecosystem as Kind, Why};
 use domain::limit::{QUOTE_MAX_CHARS, head_chars};
 use toolbox::dependencies::Bump;
 
 use super::Work;
 use super::checkout::Mark;
-use super::judged;
+use super::judged::{self, SetUp};
 use super::moves::{self, Move};
 use crate::context::Failure;
 use crate::outcome::BrainError;
 
 /// How often the broken checks are run in one bisection.
-const CHECK_RUNS_MAX: usize = 24;
+const CHECK_RUNS_MAX: usize = 16;
 
 /// The most other ways of one move that are looked at.
 const OTHERS_MAX: usize = 32;
+
+/// How often the broken checks are run for the other ways of one move.
+const OTHER_RUNS_MAX: usize = 4;
 
 /// How the other ways of a move are gone through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +45,17 @@ pub(super) enum Others {
 pub(super) struct Parted {
     /// In the checkout, and nothing newly fails with it.
     pub(super) kept: Vec<Move>,
-    /// Taken out, with the words of what broke.
-    pub(super) broken: Vec<(Move, String)>,
+    /// Taken out.
+    pub(super) broken: Vec<Broken>,
+}
+
+/// A move that was taken out.
+#[derive(Debug)]
+pub(super) struct Broken {
+    pub(super) one: Move,
+    pub(super) why: Why,
+    /// The words of what broke, or of who refused.
+    pub(super) words: String,
 }
 
 /// Keeps the part of `moves` that holds, where the last attempt broke checks with them.
@@ -63,8 +77,7 @@ pub(super) async fn part(
     let mut bisection =
         Bisection { work, others, checks: None, runs: 0, parted: Parted::default() };
     bisection.work.checkout.back_to(start).await?;
-    let known = is_same.then_some(Known { kept: 0, words: words.clone() });
-    bisection.halve(moves, known, &words).await?;
+    bisection.sift(moves, is_same.then_some(words)).await?;
     Ok(bisection.parted)
 }
 
@@ -90,15 +103,19 @@ fn words(failures: &[Failure]) -> String {
     head_chars(all.join("\n").trim_end(), QUOTE_MAX_CHARS)
 }
 
-/// A bundle that is known to break on top of so many kept moves.
-struct Known {
-    kept: usize,
-    words: String,
+/// What stands at these places, and the rest.
+fn split(moves: Vec<Move>, inside: &BTreeSet<usize>) -> (Vec<Move>, Vec<Move>) {
+    let (inside, outside): (Vec<_>, Vec<_>) =
+        moves.into_iter().enumerate().partition(|(at, _)| inside.contains(at));
+    let moves = |part: Vec<(usize, Move)>| part.into_iter().map(|(_, one)| one).collect();
+    (moves(inside), moves(outside))
 }
 
 enum Answer {
     Holds,
     Breaks(String),
+    /// The package manager does not take it as it is.
+    Refused,
     OutOfRuns,
 }
 
@@ -112,57 +129,130 @@ struct Bisection<'w, 'a> {
 }
 
 impl Bisection<'_, '_> {
-    async fn halve(
+    /// Takes out what breaks, one after the other; `known` are the words where all of it is known to break.
+    async fn sift(
         &mut self,
         moves: Vec<Move>,
-        known: Option<Known>,
-        words: &str,
+        mut known: Option<String>,
     ) -> Result<(), BrainError> {
-        let mut stack = vec![(moves, known)];
-        while let Some((mut bundle, known)) = stack.pop() {
-            let known = known.filter(|known| known.kept == self.parted.kept.len());
-            let words = match self.try_bundle(&bundle, known).await? {
-                Answer::Holds => {
-                    self.parted.kept.extend(bundle);
-                    continue;
-                }
-                Answer::Breaks(words) => words,
-                Answer::OutOfRuns => {
-                    let over = format!(
-                        "not told apart within {CHECK_RUNS_MAX} runs of the checks; together:\n{words}"
-                    );
-                    self.parted.broken.extend(bundle.into_iter().map(|m| (m, over.clone())));
-                    continue;
-                }
+        let mut waiting = moves;
+        while !waiting.is_empty() {
+            let words = match known.take() {
+                Some(words) => words,
+                None => match self.try_bundle(&waiting).await? {
+                    Answer::Holds => {
+                        self.parted.kept.append(&mut waiting);
+                        break;
+                    }
+                    Answer::Breaks(words) => words,
+                    Answer::Refused if self.leave_refused(&mut waiting).await? => continue,
+                    Answer::Refused | Answer::OutOfRuns => {
+                        self.give_up(&mut waiting, "");
+                        break;
+                    }
+                },
             };
-            if bundle.len() > 1 {
-                let second = bundle.split_off(bundle.len() / 2);
-                let kept = self.parted.kept.len() + bundle.len();
-                stack.push((second, Some(Known { kept, words })));
-                stack.push((bundle, None));
-            } else if let Some(single) = bundle.pop() {
-                match self.another_way(&single).await? {
-                    Some(other) => self.parted.kept.push(other),
-                    None => self.parted.broken.push((single, words)),
-                }
-            }
+            waiting = self.find(waiting, words).await?;
         }
         Ok(())
     }
 
-    /// Puts a bundle on top of what is kept and runs the checks; it stays in only where they hold.
-    async fn try_bundle(
+    /// Finds one of `suspects`, which break together, that breaks on top of what is kept; returns those of which
+    /// nothing is known.
+    async fn find(
         &mut self,
-        bundle: &[Move],
-        known: Option<Known>,
-    ) -> Result<Answer, BrainError> {
-        if let Some(known) = known {
-            return Ok(Answer::Breaks(known.words));
+        mut suspects: Vec<Move>,
+        mut words: String,
+    ) -> Result<Vec<Move>, BrainError> {
+        let mut waiting = Vec::new();
+        while suspects.len() > 1 {
+            self.know_baseline().await?;
+            let mark = self.work.checkout.mark();
+            let Some(part) = self.put_in_part(&suspects).await? else {
+                let words = format!("these only move together:\n{words}");
+                self.take_out(suspects, Why::NeedsCodeChange, &words);
+                return Ok(waiting);
+            };
+            let (mut inside, mut outside) = split(suspects, &part);
+            match self.run_checks().await? {
+                Answer::Holds => {
+                    self.parted.kept.append(&mut inside);
+                    suspects = outside;
+                    continue;
+                }
+                Answer::Breaks(new) => {
+                    words = new;
+                    waiting.append(&mut outside);
+                    suspects = inside;
+                }
+                Answer::Refused | Answer::OutOfRuns => {
+                    inside.append(&mut outside);
+                    inside.append(&mut waiting);
+                    suspects = Vec::new();
+                    self.give_up(&mut inside, &words);
+                }
+            }
+            self.work.checkout.back_to(&mark).await?;
         }
+        if let Some(single) = suspects.pop() {
+            match self.another_way(&single).await? {
+                Some(other) => self.parted.kept.push(other),
+                None => self.take_out(vec![single], Why::NeedsCodeChange, &words),
+            }
+        }
+        Ok(waiting)
+    }
+
+    /// Puts in about a half of some moves: the first part that the package manager takes without the rest. The
+    /// answer is where its members stand; nothing where they only move together.
+    async fn put_in_part(&mut self, moves: &[Move]) -> Result<Option<BTreeSet<usize>>, BrainError> {
+        let all = moves.len();
+        let first = (all / 2..all).map(|end| (0..end).collect::<BTreeSet<usize>>());
+        let without_one = (0..all).map(|out| (0..all).filter(|at| *at != out).collect());
+        for part in first.chain(without_one) {
+            let inside: Vec<Move> = part.iter().map(|at| moves[*at].clone()).collect();
+            if moves::put_in(&mut self.work.checkout, &inside).await?.is_ok() {
+                return Ok(Some(part));
+            }
+        }
+        Ok(None)
+    }
+
+    fn take_out(&mut self, moves: Vec<Move>, why: Why, words: &str) {
+        let broken = |one| Broken { one, why, words: words.to_owned() };
+        self.parted.broken.extend(moves.into_iter().map(broken));
+    }
+
+    fn give_up(&mut self, moves: &mut Vec<Move>, words: &str) {
+        let over = format!(
+            "not told apart within {CHECK_RUNS_MAX} runs of the checks; together:\n{words}"
+        );
+        self.take_out(
+            std::mem::take(moves),
+            Why::OverLimit,
+            over.trim_end_matches("; together:\n"),
+        );
+    }
+
+    /// Takes out what does not go in without what was taken out before; whether there was any.
+    async fn leave_refused(&mut self, waiting: &mut Vec<Move>) -> Result<bool, BrainError> {
+        let mark = self.work.checkout.mark();
+        let settled = moves::settle(&mut self.work.checkout, std::mem::take(waiting)).await?;
+        self.work.checkout.back_to(&mark).await?;
+        *waiting = settled.held;
+        let any = !settled.refused.is_empty();
+        for (one, refused) in settled.refused {
+            self.take_out(vec![one], Why::RefusedByResolver, refused.words());
+        }
+        Ok(any)
+    }
+
+    /// Puts a bundle on top of what is kept and runs the checks; it stays in only where they hold.
+    async fn try_bundle(&mut self, bundle: &[Move]) -> Result<Answer, BrainError> {
         self.know_baseline().await?;
         let mark = self.work.checkout.mark();
-        if let Err(refused) = moves::put_in(&mut self.work.checkout, bundle).await? {
-            return Ok(Answer::Breaks(refused.words().to_owned()));
+        if moves::put_in(&mut self.work.checkout, bundle).await?.is_err() {
+            return Ok(Answer::Refused);
         }
         let answer = self.run_checks().await?;
         if !matches!(answer, Answer::Holds) {
@@ -176,7 +266,7 @@ impl Bisection<'_, '_> {
         let mut found = None;
         match self.others {
             Others::InTurn => {
-                for steps in others {
+                for steps in others.into_iter().take(OTHER_RUNS_MAX) {
                     let other = single.with_steps(steps);
                     if self.holds(&other).await? {
                         return Ok(Some(other));
@@ -187,7 +277,10 @@ impl Bisection<'_, '_> {
                 let start = self.work.checkout.mark();
                 let mut best = None;
                 let (mut low, mut high) = (0, others.len());
-                while low < high {
+                for _ in 0..OTHER_RUNS_MAX {
+                    if low >= high {
+                        break;
+                    }
                     let middle = usize::midpoint(low, high);
                     let other = single.with_steps(others[middle]);
                     if self.holds(&other).await? {
@@ -208,7 +301,7 @@ impl Bisection<'_, '_> {
     }
 
     async fn holds(&mut self, other: &Move) -> Result<bool, BrainError> {
-        let answer = self.try_bundle(std::slice::from_ref(other), None).await?;
+        let answer = self.try_bundle(std::slice::from_ref(other)).await?;
         Ok(matches!(answer, Answer::Holds))
     }
 
@@ -225,20 +318,25 @@ impl Bisection<'_, '_> {
         };
         let any = context.checks.iter().any(failed);
         let baseline = context.previous.map(|p| p.baseline.as_slice()).unwrap_or_default();
+        let is_known = baseline.len() == context.checks.len();
         let kept = self.work.checkout.mark();
-        let base = self.work.base.clone();
-        let mut known = Vec::new();
+        if !is_known {
+            let base = self.work.base.clone();
+            self.work.checkout.back_to(&base).await?;
+        }
+        let (mut known, mut set_up) = (Vec::new(), SetUp::default());
         for (at, check) in context.checks.iter().enumerate().filter(|(_, c)| !any || failed(c)) {
-            let result = match baseline.get(at) {
-                Some(result) if baseline.len() == context.checks.len() => result.clone(),
-                Some(_) | None => {
-                    self.work.checkout.back_to(&base).await?;
-                    let judged = judged::run(self.work.checkout.workspace(), check).await?;
-                    self.work.checkout.scrub().await?;
-                    judged.result
+            let result = match baseline.get(at).filter(|_| is_known) {
+                Some(result) => result.clone(),
+                None => {
+                    let workspace = self.work.checkout.workspace();
+                    judged::run(workspace, check, &mut set_up).await?.result
                 }
             };
             known.push((check, result));
+        }
+        if !is_known {
+            self.work.checkout.scrub().await?;
         }
         self.work.checkout.back_to(&kept).await?;
         self.checks = Some(known);
@@ -251,18 +349,21 @@ impl Bisection<'_, '_> {
             return Ok(Answer::OutOfRuns);
         }
         self.runs += 1;
+        let workspace = self.work.checkout.workspace();
+        let mut set_up = SetUp::default();
+        let mut answer = Answer::Holds;
         for (check, before) in checks {
-            let workspace = self.work.checkout.workspace();
             workspace.progress(&format!("which part breaks: {}", check.command.display()));
-            let judged = judged::run(workspace, check).await?;
+            let judged = judged::run(workspace, check, &mut set_up).await?;
             let tests = judged.newly_failing(&before);
-            self.work.checkout.scrub().await?;
             if !tests.is_empty() {
                 let excerpt = judged.quote(check, &tests);
                 let failure = Failure { command: check.command.display(), tests, excerpt };
-                return Ok(Answer::Breaks(words(&[failure])));
+                answer = Answer::Breaks(words(&[failure]));
+                break;
             }
         }
-        Ok(Answer::Holds)
+        self.work.checkout.scrub().await?;
+        Ok(answer)
     }
 }

@@ -2,7 +2,7 @@
 //! a machine that the brain never touched.
 
 use domain::check::{Check, CheckResult};
-use domain::exec::ExecResult;
+use domain::exec::{Exec, ExecResult};
 use toolbox::checks;
 
 use super::checkout::brain;
@@ -16,13 +16,25 @@ pub(super) struct Judged {
     output: Option<ExecResult>,
 }
 
+/// The set-up steps that were done since the checkout changed: equal steps of several checks are done once.
+#[derive(Debug, Default)]
+pub(super) struct SetUp(Vec<Exec>);
+
 /// Sets up and runs a check.
-pub(super) async fn run(workspace: &dyn Workspace, check: &Check) -> Result<Judged, BrainError> {
+pub(super) async fn run(
+    workspace: &dyn Workspace,
+    check: &Check,
+    set_up: &mut SetUp,
+) -> Result<Judged, BrainError> {
     for step in &check.setup {
+        if set_up.0.contains(step) {
+            continue;
+        }
         let done = workspace.exec(step).await.map_err(brain)?;
         if !done.success() {
             return Ok(Judged { result: checks::setup_failed(step, &done), output: None });
         }
+        set_up.0.push(step.clone());
     }
     let done = workspace.exec(&check.command).await.map_err(brain)?;
     Ok(Judged { result: checks::read(check.format, &done), output: Some(done) })

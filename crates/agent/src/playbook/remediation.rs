@@ -13,6 +13,7 @@ use domain::dependency::{Left, Why};
 use toolbox::dependencies::{Bump, PackageId, RefusalKind};
 
 use super::Work;
+use super::bisect::Broken;
 use super::checkout::{Mark, Refused};
 use super::moves::{self, Move};
 use super::vulnerable::{Finding, Policy, count, is_better, is_no_worse};
@@ -43,7 +44,7 @@ const PASSES_MAX: usize = 2;
 const MINIMISED_MAX: usize = 24;
 
 /// The most other ways that are remembered for when a check breaks.
-const OTHERS_MAX: usize = 3;
+const OTHERS_MAX: usize = 1;
 
 /// Why findings stay, by package and version.
 type GivenUp = BTreeMap<(String, String), NoWay>;
@@ -85,16 +86,15 @@ pub(super) async fn run(
 
 impl Tried {
     /// Matches every graph once more; `broken` are moves that a check took out again.
-    pub(super) fn prove(mut self, work: &mut Work<'_>, broken: &[(Move, String)]) {
+    pub(super) fn prove(mut self, work: &mut Work<'_>, broken: &[Broken]) {
         for (at, before, mut given_up) in std::mem::take(&mut self.projects) {
-            let here = || broken.iter().filter(|(one, _)| one.place == at);
-            let no_way =
-                |words: &String| NoWay { why: Why::NeedsCodeChange, detail: words.clone() };
-            for (one, words) in here() {
-                given_up.insert(one.about.clone(), no_way(words));
+            let here = || broken.iter().filter(|broken| broken.one.place == at);
+            let no_way = |broken: &Broken| NoWay { why: broken.why, detail: broken.words.clone() };
+            for broken in here() {
+                given_up.insert(broken.one.about.clone(), no_way(broken));
             }
             // What a broken move would have closed besides is open for the same reason.
-            let rest = here().next().map(|(_, words)| no_way(words));
+            let rest = here().next().map(no_way);
             let proof =
                 Proof { policy: &self.policy, at, before: &before, given_up: &given_up, rest };
             proof.write(work);

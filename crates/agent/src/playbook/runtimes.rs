@@ -36,13 +36,13 @@ pub(crate) async fn read(
 /// What a project has to run on: the machine's own runtimes, or the older ones that its manifests promise.
 pub(crate) fn kept(machine: &Runtimes, promised: Runtimes) -> Runtimes {
     Runtimes {
-        rust: older(&machine.rust, promised.rust),
-        node: older(&machine.node, promised.node),
-        python: older(&machine.python, promised.python),
+        rust: older(machine.rust.as_ref(), promised.rust),
+        node: older(machine.node.as_ref(), promised.node),
+        python: older(machine.python.as_ref(), promised.python),
     }
 }
 
-fn older(machine: &Option<String>, promised: Option<String>) -> Option<String> {
+fn older(machine: Option<&String>, promised: Option<String>) -> Option<String> {
     match (machine, promised) {
         (Some(machine), Some(promised)) if numbers(&promised) < numbers(machine) => Some(promised),
         (Some(machine), _) => Some(machine.clone()),

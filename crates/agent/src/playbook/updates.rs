@@ -17,6 +17,7 @@ use toolbox::dependencies::choose::{Bar, Bounds, Rules};
 use toolbox::dependencies::{RefusalKind, Source};
 
 use super::Work;
+use super::bisect::Broken;
 use super::checkout::Refused;
 use super::moves::{self, Move};
 use crate::outcome::BrainError;
@@ -205,15 +206,15 @@ fn is_proposed(work: &Work<'_>, asked: &Asked, one: &Move) -> bool {
 }
 
 /// What is said of moves that break a check in every version.
-pub(super) fn leave_broken(work: &mut Work<'_>, broken: Vec<(Move, String)>) {
-    for (one, words) in broken {
+pub(super) fn leave_broken(work: &mut Work<'_>, broken: Vec<Broken>) {
+    for Broken { one, why, words } in broken {
         let Some(head) = one.head() else { continue };
         work.left.push(Left {
             ecosystem: Some(work.checkout.places()[one.place].project.ecosystem),
             advisory: None,
             package: head.package.clone(),
             version: head.from.clone(),
-            why: Why::NeedsCodeChange,
+            why,
             detail: format!("to {}: {words}", head.to),
         });
     }

@@ -144,3 +144,66 @@ fn of_several_fixes_those_that_hold_are_kept() {
         "{brief}"
     );
 }
+
+/// Ten packages of which some break the check, as the attempt after the first finds them.
+fn second_of_ten(breaking: &[usize]) -> Shown {
+    let names: Vec<String> = (0..10).map(|n| format!("p{n}")).collect();
+    let mut world = names
+        .iter()
+        .fold(World::default(), |world, name| world.versions(name, &["1.0.0", "1.1.0"]));
+    for at in breaking {
+        world = world.breaks(&names[*at], "1.1.0");
+    }
+    let manifest: String = names.iter().map(|name| format!("{name} ^1.0\n")).collect();
+    let lock: String = names.iter().map(|name| format!("{name} 1.0.0\n")).collect();
+    let first = world.updates(&manifest, &lock, updates(UpdateLevel::Minor));
+    again(&mut world, &first);
+    world.updates(&manifest, &lock, updates(UpdateLevel::Minor))
+}
+
+#[test]
+fn one_that_breaks_among_ten_is_found_in_five_runs_wherever_it_stands() {
+    for at in 0..10 {
+        let shown = second_of_ten(&[at]);
+        assert_eq!(shown.outcome.updates.len(), 9, "{}", shown.brief());
+        assert_eq!(reasons(&shown.outcome), [(format!("p{at}"), Why::NeedsCodeChange)]);
+        assert!(shown.brief().contains("changed its API"), "{}", shown.brief());
+        assert!(checks_run(&shown) <= 5, "{at}: {}", checks_run(&shown));
+    }
+}
+
+#[test]
+fn each_further_one_that_breaks_costs_no_more_than_the_first() {
+    let shown = second_of_ten(&[0, 9]);
+    assert_eq!(shown.outcome.updates.len(), 8, "{}", shown.brief());
+    assert!(checks_run(&shown) <= 10, "{}", checks_run(&shown));
+    // When all of them break, the runs end before the packages do, and that is said.
+    let shown = second_of_ten(&(0..10).collect::<Vec<_>>());
+    assert_eq!(checks_run(&shown), 16);
+    assert!(shown.brief().contains("OverLimit: to 1.1.0: not told apart within 16 runs"));
+    assert_eq!(shown.outcome.ending, Ending::HandOver);
+}
+
+#[test]
+fn halves_that_only_move_together_are_not_blamed_on_the_package_manager() {
+    // Whatever stands between the two.
+    for other in ["aa", "c"] {
+        let mut world = World::default()
+            .publish("a", "1.0.0", "b ^1.0.0, b <1.1.0")
+            .publish("a", "1.1.0", "b ^1.1.0")
+            .versions("b", &["1.0.0", "1.1.0"])
+            .versions(other, &["1.0.0", "1.1.0"])
+            .breaks("b", "1.1.0");
+        world.single = true;
+        let manifest = format!("a ^1.0\nb ^1.0\n{other} ^1.0\n");
+        let lock = format!("a 1.0.0 b@1.0.0\nb 1.0.0\n{other} 1.0.0\n");
+        let first = world.updates(&manifest, &lock, updates(UpdateLevel::Minor));
+        assert_eq!(first.outcome.updates.len(), 3, "{}", first.brief());
+        again(&mut world, &first);
+        let second = world.updates(&manifest, &lock, updates(UpdateLevel::Minor));
+        let moved: Vec<&str> = second.outcome.updates.iter().map(|u| u.package.as_str()).collect();
+        assert_eq!(moved, [other], "{}", second.brief());
+        let needs = |name: &str| (name.to_owned(), Why::NeedsCodeChange);
+        assert_eq!(reasons(&second.outcome), [needs("a"), needs("b")]);
+    }
+}
