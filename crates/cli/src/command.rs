@@ -3,6 +3,7 @@
 mod agents;
 mod doctor;
 mod ledger;
+mod logs;
 mod review;
 mod run;
 mod runs;

@@ -105,20 +105,42 @@ pub(crate) enum Runs {
     },
     /// Show one run as `hob run` reported it
     Show {
+        /// The run
         run: RunId,
         #[command(flatten)]
         output: Output,
     },
-    /// Show what was said to a run and what followed
+    /// Show what happened in a run: its states, its commands with their output, what was refused
     Logs {
+        /// The run
         run: RunId,
+        /// Go on until the run is over or its proposal waits for people; with `--json`, a line each
+        #[arg(long, short)]
+        follow: bool,
+        /// Also each request to the network that was let through
+        #[arg(long)]
+        all: bool,
         #[command(flatten)]
         output: Output,
     },
     /// Ask a run to stop
-    Cancel { run: RunId },
+    Cancel {
+        /// The run
+        run: RunId,
+    },
+    /// Run an ended run's work once more, with its own definition and settings
+    Retry {
+        /// The run
+        run: RunId,
+        /// What makes machines
+        #[arg(long, value_enum, default_value = "auto")]
+        sandbox: SandboxChoice,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Let unfinished runs go on, after a crash or an interruption (all of them where none is named)
     Resume {
+        /// The run
         run: Option<RunId>,
         /// What makes machines
         #[arg(long, value_enum, default_value = "auto")]
@@ -141,14 +163,21 @@ pub(crate) enum Review {
     },
     /// Show a proposal's text and standing
     Show {
+        /// The proposal
         proposal: ProposalId,
         #[command(flatten)]
         output: Output,
     },
     /// Show a proposal's change
-    Diff { proposal: ProposalId },
+    Diff {
+        /// The proposal
+        proposal: ProposalId,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Approve exactly the bytes that were proposed
     Approve {
+        /// The proposal
         proposal: ProposalId,
         /// The digest that was looked at; refused where the proposal has another
         #[arg(long)]
@@ -158,6 +187,7 @@ pub(crate) enum Review {
     },
     /// Refuse a proposal
     Reject {
+        /// The proposal
         proposal: ProposalId,
         /// Why, for the agent's next time
         #[arg(long, default_value = "no reason was given")]
@@ -167,6 +197,7 @@ pub(crate) enum Review {
     },
     /// Move the target branch to an approved proposal
     Merge {
+        /// The proposal
         proposal: ProposalId,
         /// Allow a merge commit where the target moved and the change still applies
         #[arg(long)]
@@ -210,6 +241,7 @@ pub(crate) enum Ledger {
     },
     /// Write a proof that one run's entries are in the log
     Prove {
+        /// The run
         run: RunId,
         /// The file (`-` for standard output)
         #[arg(long, default_value = "-")]
@@ -245,3 +277,6 @@ pub(crate) enum Agents {
     /// Print the JSON Schema of definitions, for editors
     Schema,
 }
+
+#[cfg(test)]
+mod tests;

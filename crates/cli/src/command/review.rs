@@ -32,8 +32,14 @@ pub(crate) async fn review(settings: &Settings, asked: Review) -> Result<Exit, F
                 mouth::data(&format!("{}\n{}", line(&review), details(&review)));
             }
         }
-        Review::Diff { proposal } => {
-            mouth::data(house.diff_review(proposal).await?.trim_end());
+        Review::Diff { proposal, output } => {
+            let diff = house.diff_review(proposal).await?;
+            if output.json {
+                let digest = house.show_review(proposal).await?.digest;
+                mouth::json(&serde_json::json!({ "id": proposal, "digest": digest, "diff": diff }))?;
+            } else {
+                mouth::data(diff.trim_end());
+            }
         }
         Review::Approve { proposal, digest, output } => {
             let review = house.approve(&actor, proposal, digest).await?;

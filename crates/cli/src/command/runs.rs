@@ -2,7 +2,7 @@
 
 use domain::{Actor, RunId};
 
-use crate::command::run;
+use crate::command::{logs, run};
 use crate::exit::{Exit, Failure};
 use crate::mouth;
 use crate::settings::Settings;
@@ -42,24 +42,19 @@ pub(crate) async fn runs(settings: &Settings, asked: Runs) -> Result<Exit, Failu
                 }
             }
         }
-        Runs::Logs { run, output } => {
+        Runs::Logs { run, follow, all, output } => {
             let house = wire_up::house(settings).await?;
-            let lines = house.journal(run).await?;
-            if output.json {
-                mouth::json(&lines)?;
-            } else {
-                for line in lines {
-                    mouth::data(&format!(
-                        "{:>3} {} {} -> {}: {}",
-                        line.seq, line.at, line.before, line.after, line.command
-                    ));
-                }
-            }
+            logs::logs(&house, run, logs::Wanted { follow, all, json: output.json }).await?;
         }
         Runs::Cancel { run } => {
             let house = wire_up::house(settings).await?;
             house.cancel_run(&actor, run).await?;
             mouth::say(&format!("{run} was asked to stop"));
+        }
+        Runs::Retry { run, sandbox, output } => {
+            let house = wire_up::house_with_workshop(settings, sandbox).await?;
+            let again = house.retry_run(&actor, run).await?;
+            return run::follow(&house, &actor, again, output.json).await;
         }
         Runs::Resume { run, sandbox, output } => {
             return resume(settings, run, sandbox, output).await;

@@ -1,0 +1,66 @@
+//! `hob runs logs`: what happened in a run, and what goes on happening.
+
+use std::time::Duration;
+
+use domain::RunId;
+use engine::House;
+use engine::request::logs::{LogLine, LogPlace};
+
+use crate::exit::Failure;
+use crate::mouth;
+
+/// How often a followed run is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// What of a log, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) follow: bool,
+    pub(crate) all: bool,
+    pub(crate) json: bool,
+}
+
+/// Writes the log.
+pub(crate) async fn logs(house: &House, run: RunId, wanted: Wanted) -> Result<(), Failure> {
+    let mut part = house.run_log(run, LogPlace::default()).await?;
+    if wanted.json && !wanted.follow {
+        part.lines.retain(|line| wanted.all || !is_routine(line));
+        return mouth::json(&part.lines);
+    }
+    loop {
+        for line in part.lines.iter().filter(|line| wanted.all || !is_routine(line)) {
+            if wanted.json {
+                mouth::data(&serde_json::json!(line).to_string());
+            } else {
+                mouth::data(&text(line));
+            }
+        }
+        if part.at_rest || !wanted.follow {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+        part = house.run_log(run, part.next).await?;
+    }
+}
+
+/// What every run does hundreds of times.
+fn is_routine(line: &LogLine) -> bool {
+    line.what == "egress.allowed"
+}
+
+/// A line, and below it what a command wrote.
+fn text(line: &LogLine) -> String {
+    let mut text = format!("{} {:<18} {}", line.at, line.what, line.said);
+    for output in &line.output {
+        match &output.text {
+            Some(written) => {
+                for written in written.lines() {
+                    text.push_str("\n    ");
+                    text.push_str(written);
+                }
+            }
+            None => text.push_str(&format!("\n    ({} was erased)", output.stream)),
+        }
+    }
+    text
+}

@@ -1,0 +1,128 @@
+//! What happened in a run, line by line: its states, its commands with their output, what was asked of the network.
+
+use domain::RunId;
+use ledger::Entry;
+use store::record::{JournalRow, LedgerRow, RunState, StoredPayload};
+
+use crate::error::HouseError;
+use crate::house::House;
+
+/// Where a reader of a run's log stands; the default is the beginning.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LogPlace {
+    /// The next entry of the audit log that is new to the reader.
+    entry: u64,
+    /// The newest row of the journal that the reader has seen.
+    seq: u64,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct LogLine {
+    /// When.
+    pub at: String,
+    /// What: an action of the audit log, or `run.state` for a step of the run itself.
+    pub what: String,
+    /// In a sentence.
+    pub said: String,
+    /// What a command wrote.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub output: Vec<LogOutput>,
+}
+
+/// What a command wrote to one of its streams.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct LogOutput {
+    /// `stdout` or `stderr`.
+    pub stream: String,
+    /// The text, with what is not UTF-8 replaced; nothing where it was erased.
+    pub text: Option<String>,
+}
+
+/// What is new in a run's log.
+#[derive(Debug, Clone)]
+pub struct LogPart {
+    /// In the order of time.
+    pub lines: Vec<LogLine>,
+    /// Where the next part begins.
+    pub next: LogPlace,
+    /// Whether nothing more will follow before a person answers: the run is over, or its proposal waits.
+    pub at_rest: bool,
+}
+
+impl House {
+    /// The lines of a run's log after a place. A run at rest says so in the same part as its last line.
+    pub async fn run_log(&self, run: RunId, after: LogPlace) -> Result<LogPart, HouseError> {
+        // The state is read first: what a run at rest wrote is then all there to be read.
+        let state = self.load(run).await?.run.state;
+        let at_rest = matches!(state, RunState::Ended { .. } | RunState::Proposed { .. });
+        let mut next = after;
+        let mut dated = Vec::new();
+        for row in self.store.journal(run).await? {
+            if row.seq > after.seq {
+                next.seq = row.seq;
+                dated.push((row.entry.at, state_line(&row)));
+            }
+        }
+        for row in self.store.ledger_rows_of_run(run).await? {
+            if row.index >= after.entry {
+                next.entry = row.index + 1;
+                let entry = entry_of(&row)?;
+                dated.push((entry.at, self.entry_line(entry).await?));
+            }
+        }
+        dated.sort_by_key(|(at, _)| *at);
+        let lines = dated.into_iter().map(|(_, line)| line).collect();
+        Ok(LogPart { lines, next, at_rest })
+    }
+
+    async fn entry_line(&self, entry: Entry) -> Result<LogLine, HouseError> {
+        let mut output = Vec::new();
+        for payload in &entry.payloads {
+            if !matches!(payload.name.as_str(), "stdout" | "stderr") || payload.bytes == 0 {
+                continue;
+            }
+            let text = match self.store.payload(payload.digest).await? {
+                Some(StoredPayload::Kept(kept)) => {
+                    Some(String::from_utf8_lossy(kept.bytes()).into_owned())
+                }
+                Some(StoredPayload::Erased { .. }) | None => None,
+            };
+            output.push(LogOutput { stream: payload.name.clone(), text });
+        }
+        Ok(LogLine { at: entry.at.to_string(), said: said(&entry), what: entry.action, output })
+    }
+}
+
+fn entry_of(row: &LedgerRow) -> Result<Entry, HouseError> {
+    Entry::parse(&row.entry.bytes)
+        .map_err(|error| HouseError::Inconsistent(format!("entry {}: {error}", row.index)))
+}
+
+fn state_line(row: &JournalRow) -> LogLine {
+    let command = row.entry.command.get("command").and_then(|name| name.as_str());
+    LogLine {
+        at: row.entry.at.to_string(),
+        what: "run.state".to_owned(),
+        said: format!("{} -> {} ({})", row.entry.before, row.entry.after, command.unwrap_or("?")),
+        output: Vec::new(),
+    }
+}
+
+/// The particulars that a reader looks for first, then the reason.
+fn said(entry: &Entry) -> String {
+    let text = |name: &str| entry.facts.get(name).and_then(|fact| fact.as_str());
+    let number = |name: &str| entry.facts.get(name).and_then(serde_json::Value::as_i64);
+    match entry.action.as_str() {
+        "command.ran" => {
+            let exit = number("exit").map_or_else(|| "no exit".to_owned(), |exit| format!("exit {exit}"));
+            let millis = number("millis").unwrap_or_default();
+            format!("$ {}  ({exit}, {millis} ms)", text("command").unwrap_or("?"))
+        }
+        "egress.allowed" | "egress.refused" => {
+            let [method, host, path] = ["method", "host", "path"].map(|name| text(name).unwrap_or("?"));
+            format!("{method} {host}{path}: {}", entry.reason)
+        }
+        _ => entry.reason.clone(),
+    }
+}
