@@ -36,7 +36,9 @@ pub(crate) async fn review(settings: &Settings, asked: Review) -> Result<Exit, F
             let diff = house.diff_review(proposal).await?;
             if output.json {
                 let digest = house.show_review(proposal).await?.digest;
-                mouth::json(&serde_json::json!({ "id": proposal, "digest": digest, "diff": diff }))?;
+                mouth::json(
+                    &serde_json::json!({ "id": proposal, "digest": digest, "diff": diff }),
+                )?;
             } else {
                 mouth::data(diff.trim_end());
             }

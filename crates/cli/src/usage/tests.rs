@@ -57,12 +57,16 @@ fn draw_argument(page: &mut String, argument: &Arg) {
         Some(long) => format!("--{long} {value}"),
         None => value,
     };
-    let repeated = if matches!(argument.get_action(), clap::ArgAction::Append) { "..." } else { "" };
+    let repeated =
+        if matches!(argument.get_action(), clap::ArgAction::Append) { "..." } else { "" };
     let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
     let given: Vec<_> =
         argument.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
-    let given =
-        if given.is_empty() || value_less(argument) { String::new() } else { format!(" (`{}`)", given.join(" ")) };
+    let given = if given.is_empty() || value_less(argument) {
+        String::new()
+    } else {
+        format!(" (`{}`)", given.join(" "))
+    };
     writeln!(page, "- `{word}{repeated}`: {help}{given}").unwrap();
 }
 

@@ -7,6 +7,8 @@ mod crash;
 #[cfg(test)]
 mod household;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod review;
 #[cfg(test)]
 mod signals;

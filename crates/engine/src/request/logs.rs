@@ -115,12 +115,14 @@ fn said(entry: &Entry) -> String {
     let number = |name: &str| entry.facts.get(name).and_then(serde_json::Value::as_i64);
     match entry.action.as_str() {
         "command.ran" => {
-            let exit = number("exit").map_or_else(|| "no exit".to_owned(), |exit| format!("exit {exit}"));
+            let exit =
+                number("exit").map_or_else(|| "no exit".to_owned(), |exit| format!("exit {exit}"));
             let millis = number("millis").unwrap_or_default();
             format!("$ {}  ({exit}, {millis} ms)", text("command").unwrap_or("?"))
         }
         "egress.allowed" | "egress.refused" => {
-            let [method, host, path] = ["method", "host", "path"].map(|name| text(name).unwrap_or("?"));
+            let [method, host, path] =
+                ["method", "host", "path"].map(|name| text(name).unwrap_or("?"));
             format!("{method} {host}{path}: {}", entry.reason)
         }
         _ => entry.reason.clone(),
