@@ -59,7 +59,7 @@ fn text(line: &LogLine) -> String {
                     text.push_str(written);
                 }
             }
-            None => text.push_str(&format!("\n    ({} was erased)", output.stream)),
+            None => text += &["\n    (", output.stream.as_str(), " was erased)"].concat(),
         }
     }
     text
