@@ -25,17 +25,19 @@ impl Knowledge {
     /// Puts together what the run's definition and the host allow.
     pub(crate) async fn gather(stage: &Stage<'_>) -> Result<Self, StepError> {
         let workshop = stage.house.workshop()?;
-        let asked = workshop
+        let endpoints: Vec<Endpoint> = workshop
             .presets
             .iter()
-            .map(|preset| {
-                let endpoint = Endpoint {
-                    ecosystem: preset.ecosystem,
-                    base: preset.index.base.clone(),
-                    authorization: preset.index.authorization.clone(),
-                };
-                (preset.ecosystem, registry::of(workshop.registries.clone(), endpoint))
+            .map(|preset| Endpoint {
+                ecosystem: preset.ecosystem,
+                base: preset.index.base.clone(),
+                authorization: preset.index.authorization.clone(),
             })
+            .collect();
+        let ecosystems = toolbox::dependencies::asking(&endpoints);
+        let asked = endpoints
+            .into_iter()
+            .map(|at| (at.ecosystem, registry::of(workshop.registries.clone(), at)))
             .collect();
         let without = workshop.without_registry.iter().cloned().collect();
         let registries = Registries { asked, without };
@@ -46,7 +48,7 @@ impl Knowledge {
                 load(stage.facts.request.advisories.as_ref().map(PathBuf::from)).await?
             }
         };
-        Ok(Self { ecosystems: toolbox::dependencies::all(), registries, advisories })
+        Ok(Self { ecosystems, registries, advisories })
     }
 
     /// The ecosystems.

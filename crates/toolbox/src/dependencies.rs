@@ -11,6 +11,10 @@ pub mod graph;
 pub mod npm;
 pub mod python;
 
+use domain::dependency::Ecosystem as Kind;
+
+use crate::registry::Endpoint;
+
 pub use ecosystem::{
     Bump, Discovery, Ecosystem, FileEdit, Plan, PlanError, Project, Published, ReadError, Refusal,
     RefusalKind, Runtimes,
@@ -19,5 +23,17 @@ pub use graph::{Graph, Package, PackageId, Requirement, Source};
 
 /// Every ecosystem.
 pub fn all() -> Vec<Box<dyn Ecosystem>> {
-    vec![Box::new(cargo::Cargo), Box::new(npm::Npm), Box::new(python::Python)]
+    of(python::Python::default())
+}
+
+/// Every ecosystem, on a host whose package managers ask these registries.
+pub fn asking(endpoints: &[Endpoint]) -> Vec<Box<dyn Ecosystem>> {
+    let python = endpoints.iter().find(|endpoint| endpoint.ecosystem == Kind::Python);
+    of(python.map_or_else(python::Python::default, |endpoint| {
+        python::Python::asking(endpoint.base.clone())
+    }))
+}
+
+fn of(python: python::Python) -> Vec<Box<dyn Ecosystem>> {
+    vec![Box::new(cargo::Cargo), Box::new(npm::Npm), Box::new(python)]
 }

@@ -12,6 +12,7 @@ mod refusal;
 mod requirement;
 mod requirements;
 mod tree;
+mod unsupported;
 mod uv;
 pub(crate) mod version;
 
@@ -31,8 +32,23 @@ use super::{
 use crate::files::FileSet;
 
 /// The Python ecosystem.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Python;
+#[derive(Debug, Clone, Default)]
+pub struct Python {
+    /// The simple index that the host's pip asks, where that is known.
+    index: Option<String>,
+}
+
+impl Python {
+    /// Python on a host whose pip asks this simple index: what a project takes from another one, though it has
+    /// the same name, is not the same package, and is left alone.
+    pub fn asking(index: impl Into<String>) -> Self {
+        Self { index: Some(index.into()) }
+    }
+
+    fn index(&self) -> Option<&str> {
+        self.index.as_deref()
+    }
+}
 
 impl Ecosystem for Python {
     fn kind(&self) -> Kind {
@@ -44,7 +60,7 @@ impl Ecosystem for Python {
     }
 
     fn discover(&self, files: &FileSet) -> Discovery {
-        discover::discover(files)
+        discover::discover(files, self.index())
     }
 
     fn resolve(&self, project: &Project, files: &FileSet) -> Option<Exec> {
@@ -52,8 +68,12 @@ impl Ecosystem for Python {
             return None;
         }
         // What cannot be read is the graph's to tell.
-        let manifests = tree::manifests(project, files).ok()?;
-        Some(commands::resolve(project, &manifests))
+        let manifests = tree::manifests(project, files, self.index()).ok()?;
+        // pip in the machine cannot ask a foreign index; what the files pin is all that is known.
+        if manifests.iter().any(|manifest| manifest.foreign.is_some()) {
+            return None;
+        }
+        commands::resolve(project, &manifests)
     }
 
     fn graph(
@@ -63,8 +83,8 @@ impl Ecosystem for Python {
         resolved: Option<&[u8]>,
     ) -> Result<Graph, ReadError> {
         match &project.lock {
-            Some(lock) => uv::graph(files, lock, &project.manifests),
-            None => tree::graph(project, files, resolved),
+            Some(lock) => uv::graph(files, lock, &project.manifests, self.index()),
+            None => tree::graph(project, files, self.index(), resolved),
         }
     }
 
@@ -75,7 +95,7 @@ impl Ecosystem for Python {
         graph: &Graph,
         bumps: &[Bump],
     ) -> Result<Plan, PlanError> {
-        plan::plan(project, files, graph, bumps)
+        plan::plan(project, files, self.index(), graph, bumps)
     }
 
     fn refusal(&self, command: &Exec, result: &ExecResult) -> Refusal {

@@ -1,7 +1,11 @@
-//! The commands that a Python project needs run in the machine. None of them changes the checkout but `uv lock`.
+//! The commands that a Python project needs run in the machine. None of them changes the checkout but `uv lock`
+//! and what writes hashes.
+
+use std::collections::BTreeMap;
 
 use domain::RepoPath;
 use domain::exec::Exec;
+use serde::Serialize;
 use serde_json::json;
 
 use super::discover::PYPROJECT;
@@ -9,6 +13,7 @@ use super::tree::Manifest;
 use crate::dependencies::{Bump, Project};
 
 const RESOLVE: &str = include_str!("resolve.py");
+const REHASH: &str = include_str!("rehash.py");
 /// The variable that carries a program for Python; its arguments stay readable in the ledger.
 const PROGRAM: &str = "HOB_PIP_PROGRAM";
 
@@ -73,43 +78,58 @@ fn roots(project: &Project, manifests: &[Manifest]) -> Vec<Vec<String>> {
     roots
 }
 
-/// Has pip say what it would install.
-pub(super) fn resolve(project: &Project, manifests: &[Manifest]) -> Exec {
-    program(project, manifests, "resolve versions")
-}
-
-/// Asks pip whether the requirements can be installed together.
-pub(super) fn installable(project: &Project, manifests: &[Manifest]) -> Vec<Exec> {
-    const PURPOSE: &str = "check that it resolves";
-    if manifests.iter().any(|manifest| manifest.has_local) {
-        return vec![program(project, manifests, PURPOSE)];
-    }
-    let pip = [
-        "python3",
-        "-m",
-        "pip",
-        "install",
-        "--dry-run",
-        "--ignore-installed",
-        "--quiet",
-        "--disable-pip-version-check",
-    ];
-    roots(project, manifests)
-        .into_iter()
-        .map(|root| {
-            Exec::new(pip.into_iter().map(str::to_owned).chain(root), PURPOSE)
-                .in_folder(folder(project))
+/// Has pip say what it would install; nothing where nothing is asked for.
+pub(super) fn resolve(project: &Project, manifests: &[Manifest]) -> Option<Exec> {
+    let roots = roots(project, manifests);
+    let has_local = manifests.iter().any(|manifest| manifest.has_local);
+    let folder = folder(project);
+    let omitted: Vec<Omitted> = manifests
+        .iter()
+        .filter(|manifest| !manifest.unread.is_empty())
+        .map(|manifest| Omitted {
+            file: seen_from(&folder, &manifest.path),
+            lines: manifest.unread.iter().map(|unread| (unread.first, unread.last)).collect(),
         })
-        .collect()
+        .collect();
+    let order = json!({ "roots": roots, "local": has_local, "omitted": omitted });
+    (!roots.is_empty()).then(|| program(RESOLVE, &order, "resolve versions").in_folder(folder))
 }
 
-fn program(project: &Project, manifests: &[Manifest], purpose: &str) -> Exec {
-    let local = manifests.iter().any(|manifest| manifest.has_local);
-    let order = json!({ "roots": roots(project, manifests), "local": local }).to_string();
+/// Lines of a file that pip is not shown.
+#[derive(Debug, Serialize)]
+struct Omitted {
+    file: String,
+    /// First and last, from 1.
+    lines: Vec<(u64, u64)>,
+}
+
+/// A place in a file where the hashes of a version belong.
+#[derive(Debug, Serialize)]
+pub(super) struct Mark {
+    /// What stands there until then.
+    pub(super) text: String,
+    pub(super) package: String,
+    pub(super) version: String,
+    /// The option as it was written: `--hash=`.
+    pub(super) option: String,
+    /// What stands between two hashes.
+    pub(super) between: String,
+}
+
+/// Has the index say the hashes of what was moved, and writes them.
+pub(super) fn rehash(marks: &BTreeMap<RepoPath, Vec<Mark>>) -> Option<Exec> {
+    let files: Vec<_> = marks
+        .iter()
+        .map(|(path, marks)| json!({ "file": seen_from(&RepoPath::root(), path), "marks": marks }))
+        .collect();
+    (!files.is_empty())
+        .then(|| program(REHASH, &json!(files), "write the hashes of what was moved"))
+}
+
+fn program(text: &str, order: &serde_json::Value, purpose: &str) -> Exec {
     let run = format!("import os; exec(os.environ['{PROGRAM}'])");
-    Exec::new(["python3".to_owned(), "-c".to_owned(), run, order], purpose)
-        .with_env(PROGRAM, RESOLVE)
-        .in_folder(folder(project))
+    Exec::new(["python3".to_owned(), "-c".to_owned(), run, order.to_string()], purpose)
+        .with_env(PROGRAM, text)
 }
 
 /// Has uv move locked packages, and nothing else.

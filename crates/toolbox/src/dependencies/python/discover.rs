@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::RepoPath;
 use domain::dependency::{Ecosystem as Kind, Left, Why};
 
-use super::requirements::{self, RequirementsFile};
-use super::{pyproject, uv};
-use crate::dependencies::{Discovery, Project};
+use super::requirements::{self, Index, RequirementsFile};
+use super::{pyproject, unsupported, uv};
+use crate::dependencies::{Discovery, Project, Source};
 use crate::files::FileSet;
 
 pub(super) const PYPROJECT: &str = "pyproject.toml";
@@ -15,23 +15,12 @@ pub(super) const UV_LOCK: &str = "uv.lock";
 /// The most files that includes may chain.
 const INCLUDES_MAX: usize = 256;
 
-/// Files of tools that hob does not drive.
-const FOREIGN: [(&str, &str); 8] = [
-    ("poetry.lock", "Poetry"),
-    ("pdm.lock", "PDM"),
-    ("Pipfile", "Pipenv"),
-    ("Pipfile.lock", "Pipenv"),
-    ("environment.yml", "conda"),
-    ("environment.yaml", "conda"),
-    ("conda-lock.yml", "conda"),
-    ("pylock.toml", "pylock"),
-];
 /// Folders of what is installed or copied in, not written here.
 const INSTALLED: [&str; 7] =
     ["node_modules", ".venv", "venv", "site-packages", ".tox", ".nox", "__pypackages__"];
 
 /// Whether a path lies in an installed environment.
-fn is_installed(path: &RepoPath) -> bool {
+pub(super) fn is_installed(path: &RepoPath) -> bool {
     path.as_str().split('/').any(|part| INSTALLED.contains(&part))
 }
 
@@ -56,7 +45,8 @@ pub(super) fn wants(path: &RepoPath) -> bool {
         "pip",
         "docs",
     ];
-    matches!(name, PYPROJECT | UV_LOCK | "setup.py" | "setup.cfg")
+    matches!(name, PYPROJECT | UV_LOCK)
+        || unsupported::wants(name)
         || (is_text && words.iter().any(|word| place.contains(word)))
 }
 
@@ -100,15 +90,15 @@ pub(super) fn is_development(path: &RepoPath) -> bool {
 }
 
 /// The projects of a tree.
-pub(super) fn discover(files: &FileSet) -> Discovery {
+pub(super) fn discover(files: &FileSet, own: Option<&str>) -> Discovery {
     let mut found = Discovery::default();
-    requirement_projects(files, &mut found);
-    pyprojects(files, &mut found);
-    foreign(files, &mut found);
+    requirement_projects(files, own, &mut found);
+    pyprojects(files, own, &mut found);
+    unsupported::name(files, &mut found);
     found
 }
 
-fn left(path: &RepoPath, why: Why, detail: String) -> Left {
+pub(super) fn left(path: &RepoPath, why: Why, detail: String) -> Left {
     Left {
         ecosystem: Some(Kind::Python),
         advisory: None,
@@ -119,7 +109,7 @@ fn left(path: &RepoPath, why: Why, detail: String) -> Left {
     }
 }
 
-fn requirement_projects(files: &FileSet, found: &mut Discovery) {
+fn requirement_projects(files: &FileSet, own: Option<&str>, found: &mut Discovery) {
     let mut read: BTreeMap<RepoPath, RequirementsFile> = BTreeMap::new();
     let mut links: Vec<(RepoPath, RepoPath)> = Vec::new();
     let mut included: BTreeSet<RepoPath> = BTreeSet::new();
@@ -137,6 +127,7 @@ fn requirement_projects(files: &FileSet, found: &mut Discovery) {
                 continue;
             }
         };
+        unread(&file, own, &mut found.left);
         for include in &file.includes {
             match target(files, &path, include) {
                 Ok(target) => {
@@ -178,6 +169,29 @@ fn requirement_projects(files: &FileSet, found: &mut Discovery) {
             });
         }
     }
+}
+
+/// Names the lines of a file that are no requirements, and the indexes that were not asked.
+fn unread(file: &RequirementsFile, own: Option<&str>, found: &mut Vec<Left>) {
+    let path = &file.path;
+    for unread in &file.unread {
+        let detail = format!("`{path}` line {}: {}", unread.first, unread.reason);
+        found.push(left(path, Why::Unreadable, detail));
+    }
+    for index in &file.indexes {
+        if let Some(detail) = not_asked(path, index, own) {
+            found.push(left(path, Why::Unreadable, detail));
+        }
+    }
+}
+
+/// Why what an index may serve is left alone; nothing where it is the one that the host's pip asks.
+fn not_asked(path: &RepoPath, index: &Index, own: Option<&str>) -> Option<String> {
+    let Source::Other(place) = index.foreign(own)? else { return None };
+    Some(format!(
+        "`{path}` line {} takes packages from {place}, which hob does not ask: they are not looked up anywhere else under the same name, and what comes with them is not known; make it the index of this host's pip",
+        index.line
+    ))
 }
 
 /// The file that an include names; the error is for a person.
@@ -268,7 +282,7 @@ fn groups(paths: Vec<RepoPath>, links: &[(RepoPath, RepoPath)]) -> Vec<BTreeSet<
     groups.into_values().collect()
 }
 
-fn pyprojects(files: &FileSet, found: &mut Discovery) {
+fn pyprojects(files: &FileSet, own: Option<&str>, found: &mut Discovery) {
     let mut members: BTreeSet<RepoPath> = BTreeSet::new();
     let mut locked = Vec::new();
     for lock in files.paths().filter(|p| p.file_name() == UV_LOCK && !is_installed(p)) {
@@ -299,6 +313,10 @@ fn pyprojects(files: &FileSet, found: &mut Discovery) {
         match pyproject::read(files, path) {
             Err(error) => found.left.push(left(path, Why::Unreadable, error.to_string())),
             Ok(manifest) => {
+                for index in manifest.indexes.iter().filter(|index| !index.explicit) {
+                    let detail = not_asked(path, &index.place, own);
+                    found.left.extend(detail.map(|detail| left(path, Why::Unreadable, detail)));
+                }
                 if let Some(detail) = manifest.unsupported {
                     found.left.push(left(path, Why::Unsupported, detail));
                 }
@@ -312,31 +330,6 @@ fn pyprojects(files: &FileSet, found: &mut Discovery) {
                     });
                 }
             }
-        }
-    }
-}
-
-/// Names what other tools own, and requirements that only a program states.
-fn foreign(files: &FileSet, found: &mut Discovery) {
-    for path in files.paths().filter(|path| !is_installed(path)) {
-        let name = path.file_name();
-        if let Some((_, tool)) = FOREIGN.iter().find(|(file, _)| *file == name) {
-            let detail = format!(
-                "{name} belongs to {tool}, which hob does not drive; what it names was not looked at"
-            );
-            found.left.push(left(path, Why::Unsupported, detail));
-        }
-        let says = |word: &str| files.text(path).is_ok_and(|text| text.contains(word));
-        let folder = path.parent();
-        let stands_alone = !found.projects.iter().any(|project| {
-            project.root == folder
-                || project.manifests.iter().any(|m| m.parent().parent() == folder)
-        });
-        if matches!(name, "setup.py" | "setup.cfg") && stands_alone && says("install_requires") {
-            let detail = format!(
-                "`install_requires` of {name} is not read; state the requirements in `pyproject.toml` or a requirements file"
-            );
-            found.left.push(left(path, Why::Unsupported, detail));
         }
     }
 }

@@ -5,30 +5,45 @@ use std::ops::Range;
 
 use domain::RepoPath;
 
+use super::commands::{self, Mark};
+use super::requirements::Ask;
 use super::tree::{self, Manifest};
-use super::{commands, range, version};
+use super::{range, version};
 use crate::dependencies::{Bump, FileEdit, Graph, Plan, PlanError, Project, ReadError, Source};
 use crate::files::FileSet;
 
 /// What replaces what in a file.
-type Splices = BTreeMap<RepoPath, Vec<(Range<usize>, String)>>;
+type Splices = BTreeMap<RepoPath, Vec<Splice>>;
+type Splice = (Range<usize>, String);
+
+/// How between two hashes the next line starts where there is only one to look at.
+const BETWEEN: &str = " \\\n    ";
+
+/// What changes in the manifests.
+#[derive(Debug, Default)]
+struct Moved {
+    splices: Splices,
+    /// Where hashes belong that only the index knows.
+    marks: BTreeMap<RepoPath, Vec<Mark>>,
+}
 
 /// The edits and commands for some bumps.
 pub(super) fn plan(
     project: &Project,
     files: &FileSet,
+    own: Option<&str>,
     graph: &Graph,
     bumps: &[Bump],
 ) -> Result<Plan, PlanError> {
-    let manifests = tree::manifests(project, files)?;
-    let mut splices = Splices::new();
+    let manifests = tree::manifests(project, files, own)?;
+    let mut moved = Moved::default();
     let mut carried: Option<(&Bump, String)> = None;
     let bumps: Vec<Bump> = bumps.iter().filter(|bump| bump.from != bump.to).cloned().collect();
     for bump in &bumps {
         if version::parse(&bump.to).is_none() {
             return Err(immovable(bump, format!("`{}` is not a version", bump.to)));
         }
-        let edited = edit(&manifests, bump, &mut splices)?;
+        let edited = edit(&manifests, files, bump, &mut moved)?;
         if !edited && project.lock.is_none() {
             carried = Some((bump, held(graph, bump)));
         }
@@ -37,16 +52,17 @@ pub(super) fn plan(
         return Ok(Plan::default());
     }
     // What no file pins follows its parents: alone it cannot be moved.
-    if let Some((bump, reason)) = carried.filter(|_| splices.is_empty()) {
+    if let Some((bump, reason)) = carried.filter(|_| moved.splices.is_empty()) {
         return Err(immovable(bump, reason));
     }
-    let mut plan = Plan { edits: edits(files, splices)?, ..Plan::default() };
+    let mut plan = Plan { edits: edits(files, moved.splices)?, ..Plan::default() };
     match &project.lock {
         Some(lock) => {
             plan.commands.push(commands::lock(project, &bumps));
             plan.writes.push(lock.clone());
         }
-        None => plan.commands = commands::installable(project, &manifests),
+        // Whether pip takes it is what reading the graph again asks.
+        None => plan.commands.extend(commands::rehash(&moved.marks)),
     }
     Ok(plan)
 }
@@ -75,7 +91,12 @@ fn held(graph: &Graph, bump: &Bump) -> String {
 }
 
 /// Moves every requirement that leads to the old version; false where there is nothing to edit.
-fn edit(manifests: &[Manifest], bump: &Bump, splices: &mut Splices) -> Result<bool, PlanError> {
+fn edit(
+    manifests: &[Manifest],
+    files: &FileSet,
+    bump: &Bump,
+    moved: &mut Moved,
+) -> Result<bool, PlanError> {
     let mut edited = false;
     for manifest in manifests {
         let asks = manifest.asks.iter().filter(|ask| ask.package == bump.package);
@@ -83,13 +104,6 @@ fn edit(manifests: &[Manifest], bump: &Bump, splices: &mut Splices) -> Result<bo
             let place = format!("`{}` line {}", manifest.path, ask.line);
             if let Source::Other(source) = &ask.source {
                 return Err(immovable(bump, format!("{place} takes it from {source}")));
-            }
-            if !ask.hashes.is_empty() {
-                let reason = format!(
-                    "{place} pins it with hashes, which hob does not write; let the tool that wrote the file do it (`pip-compile --generate-hashes --upgrade-package {}=={}`)",
-                    bump.package, bump.to
-                );
-                return Err(immovable(bump, reason));
             }
             let new = range::widened(&ask.range, &bump.to).ok_or_else(|| {
                 immovable(
@@ -112,10 +126,35 @@ fn edit(manifests: &[Manifest], bump: &Bump, splices: &mut Splices) -> Result<bo
                 ));
             }
             edited = true;
-            splices.entry(manifest.path.clone()).or_default().push((ask.span.clone(), new));
+            let splices = moved.splices.entry(manifest.path.clone()).or_default();
+            splices.push((ask.span.clone(), new));
+            let text = files.text(&manifest.path).map_err(ReadError::from)?;
+            if let Some((mark, parts)) = marked(ask, bump, text) {
+                splices.extend(parts);
+                moved.marks.entry(manifest.path.clone()).or_default().push(mark);
+            }
         }
     }
     Ok(edited)
+}
+
+/// A mark in place of the hashes of the old version, written as those were: the program that asks the index puts
+/// the new ones there. All but the first of the old ones go, with what stands between them.
+fn marked(ask: &Ask, bump: &Bump, text: &str) -> Option<(Mark, Vec<Splice>)> {
+    let (first, rest) = ask.hashes.split_first()?;
+    let last = rest.last().unwrap_or(first);
+    let written = text.get(first.clone())?;
+    let option = written.get(..written.find("sha")?)?.to_owned();
+    let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let between = rest
+        .first()
+        .and_then(|second| text.get(first.end..second.start))
+        .filter(|between| !between.contains('#'))
+        .map_or_else(|| BETWEEN.replace('\n', newline), str::to_owned);
+    let mark = format!("{option}of:<{}=={}>", bump.package, bump.to);
+    let splice = (first.start..last.end, mark.clone());
+    let (package, version) = (bump.package.clone(), bump.to.clone());
+    Some((Mark { text: mark, package, version, option, between }, vec![splice]))
 }
 
 /// The manifests' new texts.

@@ -6,7 +6,7 @@ use domain::RepoPath;
 use pep508_rs::VersionOrUrl;
 use toml_edit::{Document, Item, Value};
 
-use super::requirements::{Ask, specifier};
+use super::requirements::{Ask, Index, specifier, without_credentials};
 use super::version;
 use crate::dependencies::{ReadError, Source};
 use crate::files::FileSet;
@@ -17,10 +17,18 @@ pub(super) struct Pyproject {
     pub(super) asks: Vec<Ask>,
     /// `requires-python`, verbatim.
     pub(super) python: Option<String>,
-    /// The addresses of indexes that it names itself.
-    pub(super) indexes: Vec<String>,
+    /// The indexes that it names itself.
+    pub(super) indexes: Vec<NamedIndex>,
     /// What it states in a way that hob does not read.
     pub(super) unsupported: Option<String>,
+}
+
+/// An index of `tool.uv`, or a source of another tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NamedIndex {
+    pub(super) place: Index,
+    /// Asked only for packages that `tool.uv.sources` takes from it.
+    pub(super) explicit: bool,
 }
 
 /// Groups and extras that nobody needs at run time.
@@ -57,7 +65,11 @@ pub(super) fn parse(path: &RepoPath, text: &str) -> Result<Pyproject, ReadError>
         }
     }
     reader.list(at(&["tool", "uv", "dev-dependencies"]), true, &mut found.asks)?;
-    found.indexes = indexes(at(&["tool", "uv"]));
+    found.indexes = indexes(text, at(&["tool", "uv"]));
+    for key in [["tool", "poetry", "source"], ["tool", "pdm", "source"]] {
+        let tables = at(&key).and_then(Item::as_array_of_tables).into_iter().flatten();
+        found.indexes.extend(tables.filter_map(|table| named_index(text, table.get("url")?, true)));
+    }
     found.unsupported = unsupported(&at);
     Ok(found)
 }
@@ -85,25 +97,55 @@ fn sources(table: Option<&Item>) -> BTreeMap<String, Source> {
     let mut found = BTreeMap::new();
     for (name, item) in table.and_then(Item::as_table_like).into_iter().flat_map(|t| t.iter()) {
         let workspace = item.get("workspace").and_then(Item::as_bool) == Some(true);
-        let source = if workspace {
-            Source::Workspace
-        } else {
-            Source::Other("a place that `tool.uv.sources` names".to_owned())
-        };
+        let source = if workspace { Source::Workspace } else { Source::Other(elsewhere(item)) };
         found.extend(version::normalised(name).map(|name| (name, source)));
     }
     found
 }
 
-fn indexes(uv: Option<&Item>) -> Vec<String> {
+/// What `tool.uv.sources` says of a package.
+fn elsewhere(item: &Item) -> String {
+    let named = ["git", "url", "path", "index"].iter().find_map(|key| {
+        let place = without_credentials(item.get(key)?.as_str()?);
+        let place: String = place.escape_debug().take(200).collect();
+        Some(format!("the {key} `{place}` of `tool.uv.sources`"))
+    });
+    named.unwrap_or_else(|| "a place that `tool.uv.sources` names".to_owned())
+}
+
+/// The indexes of `tool.uv`, or of a `uv.toml`.
+fn indexes(text: &str, uv: Option<&Item>) -> Vec<NamedIndex> {
     let Some(uv) = uv else { return Vec::new() };
-    let text = |item: Option<&Item>| item.and_then(Item::as_str).map(str::to_owned);
-    let mut found: Vec<String> = text(uv.get("index-url")).into_iter().collect();
-    let extra = uv.get("extra-index-url").and_then(Item::as_array);
-    found.extend(extra.into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)));
-    let tables = uv.get("index").and_then(Item::as_array_of_tables);
-    found.extend(tables.into_iter().flatten().filter_map(|index| text(index.get("url"))));
+    let mut found = Vec::new();
+    for key in ["index-url", "extra-index-url", "find-links"] {
+        let Some(item) = uv.get(key) else { continue };
+        let is_index = key != "find-links";
+        found.extend(named_index(text, item, is_index));
+        let values = item.as_array().into_iter().flatten();
+        found.extend(values.filter_map(|value| index_of(text, value, is_index)));
+    }
+    let of_table = |table: &dyn toml_edit::TableLike| {
+        let mut index = named_index(text, table.get("url")?, true)?;
+        index.explicit = table.get("explicit").and_then(Item::as_bool) == Some(true);
+        index.place.is_index = table.get("format").and_then(Item::as_str) != Some("flat");
+        Some(index)
+    };
+    let Some(list) = uv.get("index") else { return found };
+    let tables = list.as_array_of_tables().into_iter().flatten();
+    found.extend(tables.filter_map(|table| of_table(table)));
+    let inline = list.as_array().into_iter().flatten().filter_map(Value::as_inline_table);
+    found.extend(inline.filter_map(|table| of_table(table)));
     found
+}
+
+fn named_index(text: &str, item: &Item, is_index: bool) -> Option<NamedIndex> {
+    index_of(text, item.as_value()?, is_index)
+}
+
+fn index_of(text: &str, value: &Value, is_index: bool) -> Option<NamedIndex> {
+    let address = without_credentials(value.as_str()?);
+    let line = line_at(text, value.span().map_or(0, |span| span.start));
+    Some(NamedIndex { place: Index { address, is_index, line }, explicit: false })
 }
 
 struct Reader<'a> {

@@ -12,11 +12,12 @@ use crate::dependencies::{ReadError, Source};
 use crate::files::FileSet;
 
 /// Options of pip that name a file, a place or an index.
-const OPTIONS: [(&str, &str); 6] = [
+const OPTIONS: [(&str, &str); 7] = [
     ("-r", "--requirement"),
     ("-c", "--constraint"),
     ("-e", "--editable"),
     ("-i", "--index-url"),
+    ("-f", "--find-links"),
     ("--extra-index-url", "--extra-index-url"),
     ("--no-index", "--no-index"),
 ];
@@ -27,8 +28,10 @@ pub(super) struct RequirementsFile {
     pub(super) path: RepoPath,
     pub(super) asks: Vec<Ask>,
     pub(super) includes: Vec<Include>,
-    /// The first index it names that is not the public one.
-    pub(super) foreign_index: Option<String>,
+    /// The indexes and places that it names itself.
+    pub(super) indexes: Vec<Index>,
+    /// What is no requirement.
+    pub(super) unread: Vec<Unread>,
     /// Whether something of the checkout itself is to be installed.
     pub(super) has_local: bool,
 }
@@ -52,6 +55,33 @@ pub(super) struct Ask {
     pub(super) source: Source,
 }
 
+/// An index, or a place of archives, that a file names itself: whatever it asks for may come from there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Index {
+    /// The address without credentials, or the path.
+    pub(super) address: String,
+    /// Whether it speaks the simple repository protocol.
+    pub(super) is_index: bool,
+    pub(super) line: u64,
+}
+
+impl Index {
+    /// Where packages come from, if this is not what the host's own package manager asks.
+    pub(super) fn foreign(&self, own: Option<&str>) -> Option<Source> {
+        let is_own = self.is_index && own.is_some_and(|own| same_address(own, &self.address));
+        let kind = if self.is_index { "the index" } else { "the place" };
+        (!is_own).then(|| Source::Other(format!("{kind} {}", self.address)))
+    }
+}
+
+/// A line that is no requirement, with its continuations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unread {
+    pub(super) first: u64,
+    pub(super) last: u64,
+    pub(super) reason: String,
+}
+
 /// A `-r` or `-c`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Include {
@@ -61,31 +91,29 @@ pub(super) struct Include {
 
 /// Reads a file.
 pub(super) fn read(files: &FileSet, path: &RepoPath) -> Result<RequirementsFile, ReadError> {
-    let mut file = parse(path, files.text(path)?)?;
+    let mut file = parse(path, files.text(path)?);
     for ask in &mut file.asks {
         ask.development = super::discover::is_development(path);
     }
     Ok(file)
 }
 
-/// Reads a file's text.
-pub(super) fn parse(path: &RepoPath, text: &str) -> Result<RequirementsFile, ReadError> {
+/// Reads a file's text. What is no requirement is named; the rest is read all the same.
+pub(super) fn parse(path: &RepoPath, text: &str) -> RequirementsFile {
     let mut file = RequirementsFile {
         path: path.clone(),
         asks: Vec::new(),
         includes: Vec::new(),
-        foreign_index: None,
+        indexes: Vec::new(),
+        unread: Vec::new(),
         has_local: false,
     };
     for logical in logical_lines(text) {
-        file.line(&logical)?;
-    }
-    if let Some(index) = &file.foreign_index {
-        for ask in file.asks.iter_mut().filter(|ask| ask.source == Source::Registry) {
-            ask.source = Source::Other(index.clone());
+        if let Err(reason) = file.line(&logical) {
+            file.unread.push(Unread { first: logical.line, last: logical.last, reason });
         }
     }
-    Ok(file)
+    file
 }
 
 /// A line with its continuations; every byte stands where it stands in the file, escapes are blanks.
@@ -93,6 +121,7 @@ struct Logical {
     start: usize,
     text: String,
     line: u64,
+    last: u64,
 }
 
 fn logical_lines(text: &str) -> Vec<Logical> {
@@ -115,8 +144,9 @@ fn logical_lines(text: &str) -> Vec<Logical> {
             let gap = start - last.start - last.text.len();
             last.text.push_str(&" ".repeat(gap));
             last.text.push_str(&shown);
+            last.last = number;
         } else {
-            lines.push(Logical { start, text: shown, line: number });
+            lines.push(Logical { start, text: shown, line: number, last: number });
         }
         open = continues;
     }
@@ -141,7 +171,7 @@ fn comment_at(text: &str) -> usize {
 }
 
 impl RequirementsFile {
-    fn line(&mut self, logical: &Logical) -> Result<(), ReadError> {
+    fn line(&mut self, logical: &Logical) -> Result<(), String> {
         let text = logical.text.trim();
         if text.starts_with('-') {
             self.option(text, logical.line);
@@ -157,14 +187,8 @@ impl RequirementsFile {
             self.asks.push(other(spec, what, logical.line));
             return Ok(());
         }
-        let malformed = |reason: String| ReadError::Malformed {
-            path: self.path.clone(),
-            line: Some(logical.line),
-            reason,
-        };
-        let requirement = super::requirement::parse(spec).map_err(|error| {
-            malformed(format!("`{}` is not a requirement: {error}", shown(spec)))
-        })?;
+        let requirement = super::requirement::parse(spec)
+            .map_err(|error| format!("`{}` is not a requirement: {error}", shown(spec)))?;
         let package = requirement.name.to_string();
         if let Some(VersionOrUrl::Url(_)) = requirement.version_or_url {
             let mut ask = other(spec, "a URL or a path".to_owned(), logical.line);
@@ -172,8 +196,7 @@ impl RequirementsFile {
             self.asks.push(ask);
             return Ok(());
         }
-        let span = specifier(spec)
-            .ok_or_else(|| malformed(format!("`{}` is not understood", shown(spec))))?;
+        let span = specifier(spec).ok_or_else(|| format!("`{}` is not understood", shown(spec)))?;
         self.asks.push(Ask {
             package,
             range: spec.get(span.clone()).unwrap_or_default().to_owned(),
@@ -207,11 +230,17 @@ impl RequirementsFile {
                 self.has_local |= !value.contains("://");
                 self.asks.push(other(value, "an editable requirement".to_owned(), line));
             }
-            "--no-index" => self.foreign_index = Some("places named by --find-links".to_owned()),
-            _ => {
-                let index = format!("the index {}", without_credentials(value));
-                self.foreign_index.get_or_insert(index);
-            }
+            // Its packages come from the places that `--find-links` names, which stand on lines of their own.
+            "--no-index" => self.indexes.push(Index {
+                address: "that `--find-links` names".to_owned(),
+                is_index: false,
+                line,
+            }),
+            _ => self.indexes.push(Index {
+                address: without_credentials(value),
+                is_index: option != "--find-links",
+                line,
+            }),
         }
     }
 }
@@ -256,6 +285,17 @@ fn elsewhere(spec: &str) -> Option<String> {
     } else {
         None
     }
+}
+
+/// Whether two addresses name the same index, however their host is spelled and whether or not they end in a slash.
+pub(super) fn same_address(a: &str, b: &str) -> bool {
+    let parts = |url: &str| {
+        let url = without_credentials(url.trim());
+        let (scheme, rest) = url.split_once("://")?;
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        Some((scheme.to_lowercase(), host.to_lowercase(), path.trim_end_matches('/').to_owned()))
+    };
+    parts(a).is_some_and(|a| parts(b).is_some_and(|b| a == b))
 }
 
 /// An address without the user and password that may stand in it.

@@ -4,11 +4,21 @@ import json, os, shutil, subprocess, sys, tempfile
 order = json.loads(sys.argv[1])
 here = os.getcwd()
 scratch = None
-if order["local"]:
-    # Building what lies in the folder may write there.
+if order["local"] or order["omitted"]:
+    # Building what lies in the folder may write there, and lines that are no requirements are taken out.
     scratch = tempfile.mkdtemp(prefix="hob-pip-")
     here = os.path.join(scratch, "checkout")
     shutil.copytree(os.getcwd(), here, symlinks=True)
+    for one in order["omitted"]:
+        path = os.path.normpath(os.path.join(here, one["file"]))
+        if not path.startswith(here + os.sep):
+            continue
+        with open(path, encoding="utf-8", newline="") as file:
+            lines = file.read().split("\n")
+        for first, last in one["lines"]:
+            lines[first - 1:last] = [""] * (last - first + 1)
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            file.write("\n".join(lines))
 reports = []
 code = 0
 try:

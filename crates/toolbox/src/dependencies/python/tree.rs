@@ -6,7 +6,7 @@ use domain::RepoPath;
 use pep508_rs::{ExtraName, MarkerEnvironment, Requirement, VerbatimUrl, VersionOrUrl};
 use serde::Deserialize;
 
-use super::requirements::{self, Ask};
+use super::requirements::{self, Ask, Unread};
 use super::{discover, pyproject, version};
 use crate::dependencies::{self, Graph, Package, PackageId, Project, ReadError, Source};
 use crate::files::FileSet;
@@ -20,39 +20,51 @@ pub(super) struct Manifest {
     pub(super) has_local: bool,
     /// The files that it includes.
     pub(super) includes: Vec<RepoPath>,
+    /// What is not the host's own index and may serve any of the project's packages.
+    pub(super) foreign: Option<Source>,
+    /// Lines that are no requirements.
+    pub(super) unread: Vec<Unread>,
 }
 
-/// Reads the manifests of a project.
-pub(super) fn manifests(project: &Project, files: &FileSet) -> Result<Vec<Manifest>, ReadError> {
-    let mut foreign = None;
-    let mut found = Vec::new();
+/// Reads the manifests of a project; `own` is the index that the host's pip asks.
+pub(super) fn manifests(
+    project: &Project,
+    files: &FileSet,
+    own: Option<&str>,
+) -> Result<Vec<Manifest>, ReadError> {
+    let mut found: Vec<Manifest> = Vec::new();
     for path in &project.manifests {
         if path.file_name() == discover::PYPROJECT {
-            let asks = pyproject::read(files, path)?.asks;
+            let manifest = pyproject::read(files, path)?;
+            // What a lock says it took from an index is truer than what the manifest says it may take.
+            let serving = manifest.indexes.iter().filter(|i| !i.explicit && project.lock.is_none());
             found.push(Manifest {
                 path: path.clone(),
-                asks,
+                foreign: serving.filter_map(|index| index.place.foreign(own)).next(),
+                asks: manifest.asks,
                 has_local: false,
                 includes: Vec::new(),
+                unread: Vec::new(),
             });
             continue;
         }
         let file = requirements::read(files, path)?;
         let includes =
             file.includes.iter().filter_map(|i| discover::target(files, path, i).ok()).collect();
-        foreign = foreign.or(file.foreign_index);
         found.push(Manifest {
             path: path.clone(),
+            foreign: file.indexes.iter().find_map(|index| index.foreign(own)),
+            unread: file.unread,
             asks: file.asks,
             has_local: file.has_local,
             includes,
         });
     }
     // pip asks an index that one file names for the requirements of all.
-    if let Some(index) = foreign {
+    if let Some(index) = found.iter().find_map(|manifest| manifest.foreign.clone()) {
         let asks = found.iter_mut().flat_map(|manifest| &mut manifest.asks);
         for ask in asks.filter(|ask| ask.source == Source::Registry) {
-            ask.source = Source::Other(index.clone());
+            ask.source = index.clone();
         }
     }
     Ok(found)
@@ -102,9 +114,10 @@ struct Installed {
 pub(super) fn graph(
     project: &Project,
     files: &FileSet,
+    own: Option<&str>,
     resolved: Option<&[u8]>,
 ) -> Result<Graph, ReadError> {
-    let manifests = manifests(project, files)?;
+    let manifests = manifests(project, files, own)?;
     let mut graph = Graph { whole: resolved.is_some(), ..Graph::default() };
     for manifest in &manifests {
         for ask in &manifest.asks {
@@ -159,13 +172,9 @@ fn add_packages(graph: &mut Graph, report: &Report, place: &RepoPath) -> BTreeMa
         let at = graph.packages.iter().position(same).unwrap_or_else(|| {
             let asked: Vec<_> = graph.direct.iter().filter(|r| r.package == name).collect();
             let place = asked.first().map_or(place, |asked| &asked.manifest).clone();
-            let foreign = graph.direct.iter().find_map(|r| match &r.source {
-                Source::Other(index) if index.starts_with("the index ") => Some(r.source.clone()),
-                _ => None,
-            });
             let source = match &item.elsewhere {
                 Some(url) => Source::Other(requirements::without_credentials(url)),
-                None => foreign.unwrap_or(Source::Registry),
+                None => Source::Registry,
             };
             let package = Package {
                 version: item.version.clone(),

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::discover::PYPROJECT;
 use super::pyproject::{self, Pyproject};
-use super::requirements::without_credentials;
+use super::requirements::{same_address, without_credentials};
 use super::version::normalised;
 use crate::dependencies::{Graph, Package, PackageId, ReadError, Requirement, Source};
 use crate::files::FileSet;
@@ -50,12 +50,12 @@ impl Locked {
         ["editable", "virtual", "directory"].iter().find_map(|key| self.source.get(*key)?.as_str())
     }
 
-    fn source(&self, indexes: &BTreeSet<String>) -> Source {
+    fn source(&self, is_own: &dyn Fn(&str) -> bool) -> Source {
         if self.folder().is_some() {
             return Source::Workspace;
         }
         match self.source.get("registry").and_then(toml::Value::as_str) {
-            Some(url) if !indexes.contains(url.trim_end_matches('/')) => Source::Registry,
+            Some(url) if is_own(url) => Source::Registry,
             Some(url) => Source::Other(format!("the index {}", without_credentials(url))),
             None => {
                 let (kind, value) =
@@ -112,18 +112,21 @@ pub(super) fn graph(
     files: &FileSet,
     path: &RepoPath,
     manifests: &[RepoPath],
+    own: Option<&str>,
 ) -> Result<Graph, ReadError> {
     let lock = read(files, path)?;
     let mut read: Vec<(&RepoPath, Pyproject)> = Vec::new();
     for manifest in manifests {
         read.push((manifest, pyproject::read(files, manifest)?));
     }
-    let indexes: BTreeSet<String> = read
+    let named: Vec<String> = read
         .iter()
-        .flat_map(|(_, manifest)| {
-            manifest.indexes.iter().map(|url| url.trim_end_matches('/').to_owned())
-        })
+        .flat_map(|(_, manifest)| manifest.indexes.iter().map(|i| i.place.address.clone()))
         .collect();
+    let is_own = |url: &str| match own {
+        Some(own) => same_address(own, url),
+        None => !named.iter().any(|named| same_address(named, url)),
+    };
     let mut places: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (at, package) in lock.packages.iter().enumerate() {
         places
@@ -164,7 +167,7 @@ pub(super) fn graph(
         let name = normalised(&package.name).unwrap_or_else(|| package.name.clone());
         graph.packages.push(Package {
             version: package.version.clone(),
-            source: package.source(&indexes),
+            source: package.source(&is_own),
             development_only: !needed.contains(&at),
             direct: graph.direct.iter().any(|Requirement { package, .. }| *package == name),
             dependencies: dependencies.into_iter().map(PackageId).collect(),
