@@ -47,11 +47,12 @@ fn draw(page: &mut String, above: &str, command: &Command) {
 }
 
 fn draw_argument(page: &mut String, argument: &Arg) {
-    let value = argument
-        .get_action()
-        .takes_values()
-        .then(|| argument.get_value_names().unwrap_or_default().join(" "))
-        .unwrap_or_default();
+    let takes_value = argument.get_action().takes_values();
+    let value = if takes_value {
+        argument.get_value_names().unwrap_or_default().join(" ")
+    } else {
+        String::new()
+    };
     let word = match argument.get_long() {
         Some(long) if value.is_empty() => format!("--{long}"),
         Some(long) => format!("--{long} {value}"),
@@ -60,16 +61,11 @@ fn draw_argument(page: &mut String, argument: &Arg) {
     let repeated =
         if matches!(argument.get_action(), clap::ArgAction::Append) { "..." } else { "" };
     let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
-    let given: Vec<_> =
-        argument.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
-    let given = if given.is_empty() || value_less(argument) {
-        String::new()
-    } else {
+    let given: Vec<_> = argument.get_default_values().iter().map(|v| v.to_string_lossy()).collect();
+    let given = if takes_value && !given.is_empty() {
         format!(" (`{}`)", given.join(" "))
+    } else {
+        String::new()
     };
     writeln!(page, "- `{word}{repeated}`: {help}{given}").unwrap();
-}
-
-fn value_less(argument: &Arg) -> bool {
-    !argument.get_action().takes_values()
 }
