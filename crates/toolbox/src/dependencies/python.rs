@@ -102,6 +102,10 @@ impl Ecosystem for Python {
         refusal::refusal(command, result)
     }
 
+    fn unblock(&self, refusal: &Refusal) -> Vec<Bump> {
+        refusal::unblock(&refusal.quote)
+    }
+
     fn compare(&self, a: &str, b: &str) -> Option<Ordering> {
         version::compare(a, b)
     }

@@ -4,3 +4,5 @@
 mod cargo;
 #[cfg(test)]
 mod npm;
+#[cfg(test)]
+mod python;

@@ -6,7 +6,7 @@ use domain::exec::{Exec, ExecResult, Exit};
 use domain::limit::{QUOTE_MAX_CHARS, tail_chars};
 
 use super::version;
-use crate::dependencies::{Refusal, RefusalKind};
+use crate::dependencies::{Bump, Refusal, RefusalKind};
 
 const NETWORK: [&str; 12] = [
     "ConnectionError",
@@ -21,6 +21,13 @@ const NETWORK: [&str; 12] = [
     "Failed to fetch",
     "error sending request",
     "HTTP error 5",
+];
+/// No file of the version fits the Python at hand: what uv says about one first, and then as a conflict.
+const OTHER_PYTHON: &str = "does not satisfy Python";
+/// pip's mode for files that pin everything by hashes (<https://pip.pypa.io/en/stable/topics/secure-installs/>).
+const HASHES: [&str; 2] = [
+    "In --require-hashes mode, all requirements must have their versions pinned",
+    "Hashes are required in --require-hashes mode",
 ];
 const CONSTRAINT: [&str; 4] = [
     "ResolutionImpossible",
@@ -50,7 +57,9 @@ pub(super) fn refusal(command: &Exec, result: &ExecResult) -> Refusal {
     } else if says(&NETWORK) {
         // Without an answer pip ends with "no matching distribution" as well.
         RefusalKind::Network
-    } else if says(&CONSTRAINT) {
+    } else if says(&[OTHER_PYTHON]) || no_such_version(command, &text) {
+        RefusalKind::NotInstallable
+    } else if says(&CONSTRAINT) || says(&HASHES) {
         RefusalKind::Constraint
     } else if says(&NOT_INSTALLABLE) {
         RefusalKind::NotInstallable
@@ -65,9 +74,61 @@ pub(super) fn refusal(command: &Exec, result: &ExecResult) -> Refusal {
         (true, false) => {
             "Python 3 with pip 22.2 or newer is not in the machine; install it".to_owned()
         }
+        (false, _) if says(&HASHES) => tail_chars(
+            &format!(
+                "the files pin everything by hashes and do not name all that this version needs; hob adds no package to them, the tool that wrote them does (`pip-compile --generate-hashes`, `uv pip compile`):\n{}",
+                spoken(&text).trim()
+            ),
+            QUOTE_MAX_CHARS,
+        ),
         (false, _) => tail_chars(spoken(&text).trim(), QUOTE_MAX_CHARS),
     };
     Refusal { kind, held_by, quote }
+}
+
+/// Whether uv was asked for a version that is not there: it tells so as one part of a conflict.
+fn no_such_version(command: &Exec, text: &str) -> bool {
+    let mut asked = command.argv.iter().filter(|word| word.contains("=="));
+    asked.any(|pin| text.contains(&format!("there is no version of {pin}")))
+}
+
+/// The pins that stand in the way of what moved and could move with it, to the lowest version that fits, where
+/// pip says so:
+///
+/// ```text
+/// The conflict is caused by:
+///     The user requested idna==2.1
+///     requests 2.32.3 depends on idna<4 and >=2.5
+/// ```
+pub(super) fn unblock(quote: &str) -> Vec<Bump> {
+    let Some((_, causes)) = quote.split_once("The conflict is caused by:") else {
+        return Vec::new();
+    };
+    let requested = causes.lines().filter_map(|line| {
+        let asked = line.trim().strip_prefix("The user requested ")?;
+        let asked = asked.strip_prefix("(constraint) ").unwrap_or(asked);
+        let (name, pin) = asked.split_once("==")?;
+        Some((version::normalised(name.split('[').next()?.trim())?, pin.trim()))
+    });
+    let mut found = Vec::new();
+    for (package, from) in requested {
+        let wanted: Vec<String> = causes
+            .lines()
+            .filter_map(|line| {
+                let (_, wanted) = line.split_once(" depends on ")?;
+                let operators_at = wanted.find(['=', '<', '>', '!', '~'])?;
+                let (name, range) = wanted.split_at_checked(operators_at)?;
+                let name = version::normalised(name.split('[').next()?.trim())?;
+                (name == package).then(|| range.replace(" and ", ","))
+            })
+            .collect();
+        let excluded = |range: &String| !version::admits(range, from);
+        let lowest = wanted.iter().filter(|r| excluded(r)).find_map(|range| {
+            version::oldest(range).filter(|to| wanted.iter().all(|r| version::admits(r, to)))
+        });
+        found.extend(lowest.map(|to| Bump { package, from: from.to_owned(), to }));
+    }
+    found
 }
 
 /// What counts of the output: pip's errors and what explains them.
@@ -102,40 +163,4 @@ fn holders(text: &str) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(code: i32, stderr: &str) -> Refusal {
-        let result = ExecResult {
-            exit: Exit::Code(code),
-            stdout: Vec::new(),
-            stderr: stderr.as_bytes().to_vec(),
-            dropped_bytes: 0,
-            millis: 1,
-        };
-        refusal(&Exec::new(["python3", "-m", "pip"], "check"), &result)
-    }
-
-    #[test]
-    fn a_conflict_names_who_holds_back() {
-        let refusal = read(
-            1,
-            "ERROR: Cannot install -r r.txt (line 1) and urllib3==2.0 because these package versions have conflicting dependencies.\n\n\
-             The conflict is caused by:\n    The user requested urllib3==2.0\n    requests 2.25.0 depends on urllib3<1.27 and >=1.21.1\n\
-             ERROR: ResolutionImpossible: for help visit x\n",
-        );
-        assert_eq!(refusal.kind, RefusalKind::Constraint);
-        assert_eq!(refusal.held_by, ["requests"]);
-    }
-
-    #[test]
-    fn other_refusals_are_told_apart() {
-        let none = "ERROR: Ignored the following versions that require a different python version: 2 Requires-Python >=3.12\n\
-                    ERROR: No matching distribution found for x==2";
-        assert_eq!(read(1, none).kind, RefusalKind::NotInstallable);
-        let network = "WARNING: Retrying after connection broken by 'NewConnectionError(x)'\nERROR: No matching distribution found for x";
-        assert_eq!(read(1, network).kind, RefusalKind::Network);
-        assert_eq!(read(1, "/usr/bin/python3: No module named pip").kind, RefusalKind::ToolMissing);
-        assert_eq!(read(1, "what").kind, RefusalKind::Other);
-    }
-}
+mod tests;

@@ -22,14 +22,21 @@ if order["local"] or order["omitted"]:
 reports = []
 code = 0
 try:
+    answer = tempfile.NamedTemporaryFile(prefix="hob-pip-", suffix=".json")
     for root in order["roots"]:
-        command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet",
-                   "--disable-pip-version-check", "--report", "-"] + root
-        done = subprocess.run(command, cwd=here, stdout=subprocess.PIPE)
+        # What a conflict is caused by, pip tells only where it is not quiet.
+        command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed",
+                   "--progress-bar", "off", "--disable-pip-version-check", "--report", answer.name] + root
+        done = subprocess.run(command, cwd=here, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if done.returncode:
             code = done.returncode
+            told = done.stdout.decode("utf-8", "replace").splitlines()
+            steps = ("Looking in ", "Collecting ", "Downloading ", "Using cached ", "Obtaining ", "Preparing ",
+                     "Installing build ", "Getting requirements ", "INFO: ", "Requirement already ")
+            print("\n".join(line for line in told if not line.lstrip().startswith(steps)), file=sys.stderr)
             break
-        report = json.loads(done.stdout.decode("utf-8"))
+        with open(answer.name, encoding="utf-8") as file:
+            report = json.load(file)
         # Descriptions and classifiers are most of a report, and of no use here.
         reports.append({
             "environment": report.get("environment"),

@@ -1,0 +1,109 @@
+//! `uv.lock`, moved by the real uv: groups, extras, markers, workspaces and sources from elsewhere.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use toolbox::dependencies::{RefusalKind, Source};
+
+use super::checkout::{Checkout, bump, locked};
+
+/// uv, installed by pip into a folder of its own.
+#[expect(clippy::disallowed_methods, reason = "the test asks the real pip")]
+fn tools(folder: &tempfile::TempDir) -> PathBuf {
+    let target = folder.path().to_str().unwrap();
+    let arguments = ["-m", "pip", "install", "--quiet", "--no-compile", "--target", target, "uv"];
+    let output = Command::new("python3").args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    folder.path().join("bin")
+}
+
+const ROOT: &str = r#"[project]
+name = "app"
+version = "0.1"
+requires-python = ">=3.9"
+dependencies = [
+  "requests[socks]>=2.25,<2.26", # web
+  "member",
+  "colorama==0.4.5 ; sys_platform == 'win32'",
+]
+
+[project.optional-dependencies]
+fast = ["idna>=2.8"]
+
+[dependency-groups]
+test = ["six==1.15.0"] # old
+dev = [{ include-group = "test" }, "local"]
+
+[tool.uv.workspace]
+members = ["packages/*"]
+
+[tool.uv.sources]
+member = { workspace = true }
+local = { path = "vendored" }
+"#;
+
+const MEMBER: &str = "[project]\nname = \"member\"\nversion = \"0.1\"\nrequires-python = \">=3.9\"\ndependencies = [\"chardet<4\"]\n";
+const LOCAL: &str = "[project]\nname = \"local\"\nversion = \"0.1\"\n[tool.uv]\npackage = false\n";
+
+fn pin(text: &str) -> String {
+    text.replace("requests[socks]>=2.25,<2.26", "requests[socks]==2.25.0\", \"urllib3==1.26.4")
+}
+
+#[test]
+fn uv_moves_what_is_asked_for_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = [
+        ("pyproject.toml", pin(ROOT)),
+        ("packages/member/pyproject.toml", MEMBER.to_owned()),
+        ("vendored/pyproject.toml", LOCAL.to_owned()),
+    ];
+    let files: Vec<(&str, &str)> =
+        files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    let checkout = Checkout::new(&files).with_tools(&tools(&folder));
+    checkout.succeed(&["uv", "lock", "--quiet"]);
+    checkout.write("pyproject.toml", ROOT);
+    checkout.succeed(&["uv", "lock", "--quiet"]);
+
+    let before = checkout.graph().unwrap();
+    let source = |name: &str| before.named(name).next().unwrap().1.source.clone();
+    assert_eq!(source("requests"), Source::Registry);
+    assert_eq!(source("member"), Source::Workspace);
+    assert!(before.named("six").next().unwrap().1.development_only);
+    let was = locked(&before);
+
+    let text = checkout.read("uv.lock");
+    let after = checkout.moved(&[bump("urllib3", "1.26.4", "1.26.18")]).unwrap();
+    let expected: Vec<String> =
+        was.iter().map(|one| one.replace("urllib3 1.26.4", "urllib3 1.26.18")).collect();
+    assert_eq!(locked(&after), expected);
+    assert_eq!(checkout.read("pyproject.toml"), ROOT, "a transitive package needs no edit");
+    assert_eq!(checkout.read("uv.lock").lines().count(), text.lines().count());
+
+    let bumps = [
+        bump("six", "1.15.0", "1.16.0"),
+        bump("chardet", "3.0.4", "4.0.0"),
+        bump("requests", "2.25.0", "2.27.1"),
+        bump("colorama", "0.4.5", "0.4.6"),
+    ];
+    let after = locked(&checkout.moved(&bumps).unwrap());
+    for package in
+        ["six 1.16.0", "chardet 4.0.0", "requests 2.27.1", "colorama 0.4.6", "urllib3 1.26.18"]
+    {
+        assert!(after.contains(&package.to_owned()), "{package} is missing in {after:?}");
+    }
+    assert_eq!(
+        checkout.read("pyproject.toml"),
+        ROOT.replace("<2.26", "<2.28")
+            .replace("six==1.15.0", "six==1.16.0")
+            .replace("0.4.5", "0.4.6")
+    );
+    assert_eq!(checkout.read("packages/member/pyproject.toml"), MEMBER.replace("<4", "<5"));
+    checkout.succeed(&["uv", "lock", "--check"]);
+
+    let held = checkout.moved(&[bump("urllib3", "1.26.18", "2.0.7")]).unwrap_err();
+    assert_eq!(held.kind, RefusalKind::Constraint);
+    assert_eq!(held.held_by, ["requests"]);
+    let gone = checkout.moved(&[bump("urllib3", "1.26.18", "1.26.99")]).unwrap_err();
+    assert_eq!(gone.kind, RefusalKind::NotInstallable);
+    assert!(checkout.plan(&[bump("local", "0.1", "0.2")]).is_err());
+}
