@@ -1,10 +1,15 @@
 //! A text made fit for a branch or folder name: lower-case letters, digits and single hyphens.
 
-/// The slug of `text`, at most `max` characters; `change` where nothing of it is left.
+/// The slug of `text`, at most `max` characters and whole words where there are any; `change` where nothing of it is left.
 pub fn slug(text: &str, max: usize) -> String {
     let mut slug = String::new();
     for c in text.chars() {
         if slug.len() >= max {
+            if c.is_ascii_alphanumeric()
+                && let Some(last) = slug.rfind('-')
+            {
+                slug.truncate(last);
+            }
             break;
         }
         if c.is_ascii_alphanumeric() {
@@ -28,6 +33,7 @@ mod tests {
             slug("Update `regex` to 1.5.5 (CVE-2022-24713)", 30),
             "update-regex-to-1-5-5-cve-2022"
         );
+        assert_eq!(slug("Update minimist to 1.2.6 (closes)", 28), "update-minimist-to-1-2-6");
         assert_eq!(slug("../..", 30), "change");
     }
 
