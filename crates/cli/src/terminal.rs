@@ -12,6 +12,12 @@ use crate::mouth;
 /// How many of the last output lines a watcher sees.
 const TAIL_LINES: usize = 3;
 
+/// How much of a command a person reads, in characters.
+const COMMAND_MAX_CHARS: usize = 90;
+
+/// From this length on, in bytes, a quoted word to the end of a command is taken for a program's text.
+const PROGRAM_MIN_BYTES: usize = 80;
+
 /// Shows progress on a terminal: steps stay, the command under way and the tail of its output live.
 #[derive(Debug)]
 pub(crate) struct Live {
@@ -54,8 +60,8 @@ impl Listener for Live {
     fn hear(&self, progress: &Progress) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         match progress {
-            Progress::Command { command, .. } => {
-                seen.command.clone_from(command);
+            Progress::Command { command, purpose } => {
+                seen.command = command_line(command, purpose);
                 seen.tail.clear();
                 self.refresh(&seen);
             }
@@ -108,7 +114,9 @@ impl Listener for Lines {
     fn hear(&self, progress: &Progress) {
         let mut command = self.command.lock().unwrap_or_else(PoisonError::into_inner);
         match progress {
-            Progress::Command { command: begun, .. } => command.clone_from(begun),
+            Progress::Command { command: begun, purpose } => {
+                *command = command_line(begun, purpose)
+            }
             Progress::CommandDone { exit, millis } => {
                 if is_worth_a_line(*exit, *millis) {
                     mouth::say(&done_line(&command, *exit, *millis));
@@ -135,9 +143,22 @@ const fn is_worth_a_line(exit: i32, millis: u64) -> bool {
 
 fn done_line(command: &str, exit: i32, millis: u64) -> String {
     let seconds = Duration::from_millis(millis).as_secs_f64();
-    let short: String = command.chars().take(100).collect();
     let status = if exit == 0 { String::new() } else { format!(", exit {exit}") };
-    format!("    {short} ({seconds:.1} s{status})")
+    format!("    {command} ({seconds:.1} s{status})")
+}
+
+/// What a command is for, then the command as far as a person reads it: not the text of a program in it.
+fn command_line(command: &str, purpose: &str) -> String {
+    let program = command
+        .char_indices()
+        .find(|(at, c)| *c == '\'' && command.len() - at > PROGRAM_MIN_BYTES)
+        .map(|(at, _)| at);
+    let words = program.and_then(|at| command.get(..at)).unwrap_or(command);
+    let mut shown: String = words.trim_end().chars().take(COMMAND_MAX_CHARS).collect();
+    if shown.len() < command.len() {
+        shown.push_str(" …");
+    }
+    format!("{purpose}: {shown}")
 }
 
 fn plain(progress: &Progress) -> Option<String> {
@@ -152,5 +173,20 @@ fn plain(progress: &Progress) -> Option<String> {
         Progress::Note { line } => Some(format!("    {line}")),
         Progress::Warning { line } => Some(format!("warning: {line}")),
         Progress::Command { .. } | Progress::Output { .. } | Progress::CommandDone { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_with_its_purpose_and_without_a_programs_text() {
+        let shell = "sh -c '. /tmp/venv/bin/activate && python -m pytest tests'";
+        assert_eq!(command_line(shell, "run the tests"), format!("run the tests: {shell}"));
+        let program = format!("node -e '{}'", "eval(1);".repeat(20));
+        assert_eq!(command_line(&program, "move a version"), "move a version: node -e …");
+        let long = format!("pip install {}", "ä".repeat(200));
+        assert!(command_line(&long, "install").ends_with("ä …"));
     }
 }
