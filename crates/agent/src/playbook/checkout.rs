@@ -151,7 +151,6 @@ impl<'a> Checkout<'a> {
         self.touched.extend(plan.writes.iter().cloned());
         let mut result = Ok(());
         for command in &plan.commands {
-            self.workspace.progress(&command.display());
             let done = self.workspace.exec(command).await.map_err(brain)?;
             if !done.success() {
                 result = Err(refused(place.ecosystem.refusal(command, &done))?);
@@ -259,7 +258,6 @@ pub(crate) async fn read_graph(
 ) -> Result<Result<Graph, Refused>, BrainError> {
     let mut resolved = None;
     if let Some(command) = place.ecosystem.resolve(&place.project, files) {
-        workspace.progress(&command.display());
         let done = workspace.exec(&command).await.map_err(brain)?;
         if !done.success() {
             return refused(place.ecosystem.refusal(&command, &done)).map(Err);
