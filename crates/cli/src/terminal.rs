@@ -115,7 +115,7 @@ impl Listener for Lines {
         let mut command = self.command.lock().unwrap_or_else(PoisonError::into_inner);
         match progress {
             Progress::Command { command: begun, purpose } => {
-                *command = command_line(begun, purpose)
+                *command = command_line(begun, purpose);
             }
             Progress::CommandDone { exit, millis } => {
                 if is_worth_a_line(*exit, *millis) {
