@@ -1,12 +1,14 @@
 //! What a brain hands back.
 
-use domain::dependency::{Left, Update};
+use domain::dependency::{Asked, Left, Update};
 
 /// What a brain came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// What it did, where it did anything; the work tree holds it.
     pub updates: Vec<Update>,
+    /// What it told the package managers to move; the rest of the updates came along.
+    pub asked: Vec<Asked>,
     /// What it saw and did not do.
     pub left: Vec<Left>,
     /// False when anything could not be read; `left` says what.

@@ -71,6 +71,17 @@ pub struct Update {
     pub files: Vec<RepoPath>,
 }
 
+/// One package that a brain told a package manager to move. What else moves has to follow from these.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct Asked {
+    /// Whose package.
+    pub ecosystem: Ecosystem,
+    /// Its name, as its registry writes it.
+    pub package: String,
+    /// The version that it was to move to.
+    pub to: String,
+}
+
 /// Something that was seen and not done, with its true reason.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Left {

@@ -1,6 +1,6 @@
 //! What the engine knows of a run: one document, kept in the run's row and grown step by step.
 
-use domain::dependency::{Left, Update};
+use domain::dependency::{Asked, Left, Update};
 use domain::finding::Verdict;
 use domain::machine::Backend;
 use domain::report::{CheckReport, ProposalReport};
@@ -72,6 +72,8 @@ pub(crate) struct Request {
 #[serde(deny_unknown_fields)]
 pub(crate) struct OutcomeFacts {
     pub(crate) updates: Vec<Update>,
+    #[serde(default)]
+    pub(crate) asked: Vec<Asked>,
     pub(crate) left: Vec<Left>,
     pub(crate) complete: bool,
     pub(crate) title: String,

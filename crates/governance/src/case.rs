@@ -3,7 +3,7 @@
 use domain::RepoPath;
 use domain::agent::Scope;
 use domain::change::Change;
-use domain::dependency::Update;
+use domain::dependency::{Asked, Ecosystem, Update};
 use domain::finding::{Finding, Severity};
 
 /// Everything that the rules may look at. All of it was read by the host; nothing of it was said by a machine.
@@ -17,6 +17,29 @@ pub struct Case<'a> {
     pub updates: &'a [Update],
     /// What the checks said.
     pub checks: &'a Standing,
+    /// What the host knows besides.
+    pub background: &'a Background,
+}
+
+/// What the host knows of the run and of the base, besides the change.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Background {
+    /// What the brain told package managers to move. Empty where a brain names nothing: then the updates, and
+    /// the manifests' changed requirements, are what everything else has to follow from.
+    pub asked: Vec<Asked>,
+    /// The registries that the run's package managers ask.
+    pub registries: Vec<Registry>,
+    /// The lock files of the base, changed or not.
+    pub locks: Vec<RepoPath>,
+}
+
+/// Where the run's package managers ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registry {
+    /// Whose.
+    pub ecosystem: Ecosystem,
+    /// Its address.
+    pub base: String,
 }
 
 /// What the checks said, together.

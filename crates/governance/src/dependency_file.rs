@@ -1,5 +1,6 @@
 //! Which files say what a project depends on, by their paths.
 
+use domain::RepoPath;
 use domain::dependency::Ecosystem;
 
 /// A file that the rules can read for its meaning.
@@ -56,6 +57,11 @@ impl DependencyFile {
     pub(crate) const fn is_lock(self) -> bool {
         matches!(self, Self::CargoLock | Self::NpmLock | Self::UvLock)
     }
+}
+
+/// Whether the path is that of a lock file that the rules can read.
+pub fn is_lock(path: &RepoPath) -> bool {
+    DependencyFile::of(path.as_str()).is_some_and(DependencyFile::is_lock)
 }
 
 /// A package's name as its ecosystem compares names: Python's by PEP 503, the others exactly.

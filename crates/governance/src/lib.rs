@@ -15,5 +15,6 @@ mod sample;
 pub mod secrets;
 mod tree;
 
-pub use case::{Case, Standing};
+pub use case::{Background, Case, Registry, Standing};
+pub use dependency_file::is_lock;
 pub use judge::judge;

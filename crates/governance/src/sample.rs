@@ -2,17 +2,18 @@
 
 use domain::agent::{Scope, Semantic};
 use domain::change::{Change, FileChange, FileMode, FileVersion};
-use domain::dependency::{Ecosystem, Update, UpdateKind};
+use domain::dependency::{Asked, Ecosystem, Update, UpdateKind};
 use domain::finding::Verdict;
 use domain::{Digest, RepoPath};
 
-use crate::case::{Case, Standing};
+use crate::case::{Background, Case, Registry, Standing};
 
 /// A change being put together.
 #[derive(Debug, Default)]
 pub(crate) struct Sample {
     files: Vec<FileChange>,
     updates: Vec<Update>,
+    background: Background,
 }
 
 impl Sample {
@@ -58,6 +59,33 @@ impl Sample {
         self
     }
 
+    /// With a package that the brain told the package manager to move.
+    pub(crate) fn asked(mut self, ecosystem: Ecosystem, package: &str, to: &str) -> Self {
+        let (package, to) = (package.to_owned(), to.to_owned());
+        self.background.asked.push(Asked { ecosystem, package, to });
+        self
+    }
+
+    /// With a lock file that the base holds.
+    pub(crate) fn lock(mut self, path: &str) -> Self {
+        self.background.locks.push(RepoPath::new(path).unwrap());
+        self
+    }
+
+    /// With a registry that the run's package manager asks.
+    pub(crate) fn registry(mut self, ecosystem: Ecosystem, base: &str) -> Self {
+        self.background.registries.push(Registry { ecosystem, base: base.to_owned() });
+        self
+    }
+
+    /// With files that were larger than the host reads.
+    pub(crate) fn unread(&mut self) {
+        let files = self.files.iter_mut();
+        for version in files.flat_map(|file| [&mut file.before, &mut file.after]).flatten() {
+            version.content = None;
+        }
+    }
+
     /// What every rule says, or one of them.
     pub(crate) fn judged(&self, rule: &str) -> Verdict {
         let change = Change {
@@ -80,6 +108,7 @@ impl Sample {
             scope: &scope,
             updates: &self.updates,
             checks: &Standing::Held,
+            background: &self.background,
         };
         let mut verdict = crate::judge(&case);
         verdict.findings.retain(|finding| rule.is_empty() || finding.rule == rule);

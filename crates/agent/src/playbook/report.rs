@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::RepoPath;
 use domain::agent::Playbook as Settings;
-use domain::dependency::{Ecosystem as Kind, Left, Update, UpdateKind, Why};
+use domain::dependency::{Asked, Ecosystem as Kind, Left, Update, UpdateKind, Why};
 use toolbox::dependencies::{Graph, Source};
 
 use super::checkout::Place;
@@ -18,6 +18,7 @@ pub(super) type Closed = BTreeMap<(usize, String, String), BTreeSet<String>>;
 /// The outcome of the work as the files have it now.
 pub(super) fn outcome(work: Work<'_>, beyond: &[String], settings: &Settings) -> Outcome {
     let updates = updates(&work);
+    let asked = asked(&work);
     let added = added(&work);
     let mut left = work.left;
     left.sort_by(|a, b| {
@@ -44,7 +45,7 @@ pub(super) fn outcome(work: Work<'_>, beyond: &[String], settings: &Settings) ->
         settings,
     };
     let (title, body) = (facts.title(), facts.body());
-    Outcome { updates, left, complete, ending, title, body }
+    Outcome { updates, asked, left, complete, ending, title, body }
 }
 
 /// Something done is a change. Something that people have to look at, and nothing done, is theirs. Entries
@@ -80,6 +81,19 @@ pub(super) fn moved_in(work: &Work<'_>, at: usize) -> Vec<(String, String, Strin
     let place = &work.checkout.places()[at];
     let steps = stepped(place, &work.base_graphs[at], &work.checkout.graph(at));
     steps.into_iter().filter_map(|(name, from, to)| Some((name, from, to?))).collect()
+}
+
+/// Every bump of the moves that are in the checkout.
+fn asked(work: &Work<'_>) -> Vec<Asked> {
+    let asked = work.kept.iter().flat_map(|one| {
+        let ecosystem = work.checkout.places()[one.place].project.ecosystem;
+        one.bumps().map(move |bump| Asked {
+            ecosystem,
+            package: bump.package.clone(),
+            to: bump.to.clone(),
+        })
+    });
+    asked.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Every package that stood in a graph before and stands there with another version now.

@@ -170,6 +170,7 @@ fn record(stage: &mut Stage<'_>, outcome: Outcome) {
     stage.note(note);
     stage.facts.outcome = Some(OutcomeFacts {
         updates: outcome.updates,
+        asked: outcome.asked,
         left: outcome.left,
         complete: outcome.complete,
         title: outcome.title,

@@ -1,7 +1,8 @@
 //! Judge: every governance rule reads the change and what the checks said.
 
+use domain::CommitId;
 use domain::finding::Decision;
-use governance::{Case, Standing};
+use governance::{Background, Case, Registry, Standing};
 use runs::Done;
 use serde_json::json;
 
@@ -19,8 +20,14 @@ pub(super) async fn judge(stage: &mut Stage<'_>) -> Result<Done, StepError> {
     }
     let updates = stage.facts.outcome.as_ref().map(|o| o.updates.clone()).unwrap_or_default();
     let checks = standing(stage);
-    let case =
-        Case { change: &change, scope: &stage.agent.scope, updates: &updates, checks: &checks };
+    let background = background(stage, &base).await?;
+    let case = Case {
+        change: &change,
+        scope: &stage.agent.scope,
+        updates: &updates,
+        checks: &checks,
+        background: &background,
+    };
     let verdict = governance::judge(&case);
     stage.house.failpoint.hit("verdict-reached");
     let mut note = Note::new("change.judged", format!("{:?}", verdict.decision))
@@ -54,6 +61,21 @@ pub(super) async fn judge(stage: &mut Stage<'_>) -> Result<Done, StepError> {
         }
         None => Ok(Done::Allowed),
     }
+}
+
+/// What the host knows besides the change: what was asked of package managers, the base's files, registries.
+async fn background(stage: &Stage<'_>, base: &CommitId) -> Result<Background, StepError> {
+    let asked = stage.facts.outcome.as_ref().map(|o| o.asked.clone()).unwrap_or_default();
+    let files = stage.base_files(base).await?;
+    let presets = &stage.house.workshop().map_err(StepError::from)?.presets;
+    let registries = presets
+        .iter()
+        .map(|preset| Registry { ecosystem: preset.ecosystem, base: preset.index.base.clone() });
+    Ok(Background {
+        asked,
+        registries: registries.collect(),
+        locks: files.paths().filter(|path| governance::is_lock(path)).cloned().collect(),
+    })
 }
 
 fn standing(stage: &Stage<'_>) -> Standing {

@@ -24,6 +24,7 @@ pub(super) async fn propose(stage: &mut Stage<'_>) -> Result<Done, StepError> {
     let base = stage.base()?;
     let outcome = stage.facts.outcome.clone().unwrap_or_else(|| crate::facts::OutcomeFacts {
         updates: vec![],
+        asked: vec![],
         left: vec![],
         complete: false,
         title: "Change".to_owned(),

@@ -1,31 +1,48 @@
-//! A lock file changes with a named update, and keeps its sources and its checksums.
+//! Each entry of a lock file that changes follows from what was to be updated; sources and checksums stay.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::agent::Semantic;
 use domain::change::FileChange;
+use domain::dependency::Ecosystem;
 use domain::finding::{Finding, Severity};
 
 use super::Rule;
 use crate::case::{Case, finding};
-use crate::dependency_file::DependencyFile;
+use crate::dependency_file::{DependencyFile, same_name};
 use crate::diff;
 use crate::tree::Tree;
 
+use self::entry::{Lock, Needle, Objection};
+use self::follow::Named;
+use self::manifests::Manifests;
+
+mod address;
+mod cargo;
+mod entry;
+mod follow;
+mod graph;
+mod integrity;
+mod keep;
+mod left_behind;
+mod manifests;
+mod npm;
+mod python;
+#[cfg(test)]
+mod tests;
+mod version;
+
 pub(super) const RULE: Rule = Rule {
     id: "lock",
-    about: "With `dependency-versions-only`, a lock file changes with a named update, and keeps its sources and checksums.",
+    about: "With `dependency-versions-only`, each lock entry that changes follows from a named update or a manifest's new requirement; sources and checksums stay.",
     check,
 };
 
-/// What a lock file says of where packages are from and what they hold.
-#[derive(Debug, Default)]
-struct Facts {
-    /// Scheme and host of every source, or the whole source where it has no host.
-    origins: BTreeSet<String>,
-    /// The checksum of each package, by name or place, version and source.
-    checksums: BTreeMap<String, Option<String>>,
-}
+/// How many lines below its first piece the second piece of a needle is looked for.
+const NEEDLE_LINES: usize = 3;
+
+/// How many findings of a file are looked up in its text; a verdict carries fewer.
+const PLACED_MAX: usize = 200;
 
 fn check(case: &Case<'_>) -> Vec<Finding> {
     match case.scope.semantic {
@@ -36,7 +53,10 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
         let kind = DependencyFile::of(file.path.as_str())?;
         kind.is_lock().then_some((file, kind))
     });
-    locks.flat_map(|(file, kind)| of_file(case, file, kind)).collect()
+    let mut findings: Vec<Finding> =
+        locks.flat_map(|(file, kind)| of_file(case, file, kind)).collect();
+    findings.extend(left_behind::check(case));
+    findings
 }
 
 fn of_file(case: &Case<'_>, file: &FileChange, kind: DependencyFile) -> Vec<Finding> {
@@ -46,182 +66,122 @@ fn of_file(case: &Case<'_>, file: &FileChange, kind: DependencyFile) -> Vec<Find
         let reason = "cannot be read as text, so it cannot be judged";
         return vec![finding(RULE.id, Severity::Deny, Some(&file.path), None, reason)];
     };
-    let mut reasons: Vec<(String, String)> = Vec::new();
-    if !case.updates.iter().any(|update| update.ecosystem == kind.ecosystem()) {
-        reasons
-            .push((String::new(), "changes, and no update of its ecosystem is named".to_owned()));
+    if before == after {
+        return Vec::new();
     }
-    match (facts(kind, before), facts(kind, after)) {
-        (Ok(before), Ok(after)) => reasons.extend(compare(&before, &after)),
-        (Err(error), _) | (_, Err(error)) => {
-            reasons.push((String::new(), format!("cannot be read: {error}")));
-        }
+    let manifests = Manifests::of(case, kind.ecosystem());
+    let mut objections = Vec::new();
+    let named = named(case, kind.ecosystem(), &manifests);
+    if named.0.is_empty() {
+        let reason = "changes, and neither an update nor a manifest's requirement asks for it";
+        objections.push(Objection::deny(&Needle::default(), reason));
     }
-    let put = |(needle, reason): (String, String)| {
-        let line = diff::place(before, after, &needle);
-        finding(RULE.id, Severity::Deny, Some(&file.path), line, reason)
+    let configured = configured(case, kind.ecosystem());
+    objections.extend(
+        judged(kind, (before, after), (file, &manifests, &named, &configured)).unwrap_or_else(
+            |reason| vec![Objection::deny(&Needle::default(), format!("cannot be read: {reason}"))],
+        ),
+    );
+    objections.sort_by_key(|objection| std::cmp::Reverse(objection.severity));
+    let places = Places::of(before, after);
+    let put = |(at, objection): (usize, Objection)| {
+        let line = if at < PLACED_MAX { places.line(&objection.needle) } else { places.first() };
+        finding(RULE.id, objection.severity, Some(&file.path), line, objection.reason)
     };
-    reasons.into_iter().map(put).collect()
+    objections.into_iter().enumerate().map(put).collect()
 }
 
-fn compare(before: &Facts, after: &Facts) -> Vec<(String, String)> {
-    let mut reasons = Vec::new();
-    for origin in after.origins.difference(&before.origins) {
-        // A lock that named no origin at all may start to name one, over TLS.
-        let first = before.origins.is_empty() && after.origins.len() == 1;
-        if !(first && origin.starts_with("https://")) {
-            let shown = origin.escape_debug();
-            reasons.push((origin.clone(), format!("a source that no entry had before: `{shown}`")));
+/// What the rule knows of the file's surroundings: the file, manifests, what is to be updated, registries.
+type Around<'a> = (&'a FileChange, &'a Manifests, &'a Named, &'a BTreeSet<String>);
+
+fn judged(
+    kind: DependencyFile,
+    (before, after): (&str, &str),
+    (file, manifests, named, configured): Around<'_>,
+) -> Result<Vec<Objection>, String> {
+    let parse: fn(&str) -> Result<Tree, String> =
+        if kind == DependencyFile::NpmLock { Tree::from_json } else { Tree::from_toml };
+    let old = parse(before).map_err(|error| format!("the base's: {error}"))?;
+    let new = parse(after)?;
+    let read = |tree: &Tree| -> Result<Lock, String> {
+        match kind {
+            DependencyFile::CargoLock => cargo::read(tree),
+            DependencyFile::NpmLock => npm::read(tree),
+            _ => python::read(tree),
         }
-    }
-    let had = before.checksums.values().filter(|sum| sum.is_some()).count();
-    let all = had > 0 && had == before.checksums.len();
-    for (package, sum) in &after.checksums {
-        let (shown, needle) = (package.escape_debug(), sum.clone().unwrap_or_default());
-        match (before.checksums.get(package), sum) {
-            (Some(Some(was)), now) if Some(was) != now.as_ref() => {
-                reasons.push((
-                    needle,
-                    format!("the checksum of `{shown}` changes, its version does not"),
-                ));
-            }
-            (None, None) if all => reasons.push((needle, format!("`{shown}` has no checksum"))),
-            _ => {}
-        }
-    }
-    reasons
+    };
+    let sides = (&read(&old).map_err(|error| format!("the base's: {error}"))?, &read(&new)?);
+    let mut found = match kind {
+        DependencyFile::CargoLock => cargo::head(&old, &new),
+        DependencyFile::NpmLock => npm::agree::head(&file.path, (&old, &new), manifests),
+        _ => python::head(&old, &new, manifests),
+    };
+    found.extend(follow::check(kind.ecosystem(), sides, named));
+    found.extend(keep::check(kind.ecosystem(), sides, configured));
+    Ok(found)
 }
 
-fn facts(kind: DependencyFile, text: &str) -> Result<Facts, String> {
-    let mut facts = Facts::default();
-    if kind == DependencyFile::NpmLock {
-        let tree = Tree::from_json(text)?;
-        let packages =
-            tree.get("packages").ok_or("it has no `packages` (lockfileVersion 2 or 3)")?;
-        for (place, package) in packages.table() {
-            let bundled = package.get("inBundle").is_some() || package.get("link").is_some();
-            if bundled || !place.contains("node_modules/") {
-                continue;
-            }
-            npm(&mut facts, place, package);
-        }
-        if let Some(old) = tree.get("dependencies") {
-            old_npm(&mut facts, old);
-        }
-        return Ok(facts);
+/// What everything else has to follow from: what the brain asked package managers for, or, where it says
+/// nothing of that, its updates; and the requirements that manifests raise, which the rule `manifest` holds
+/// against the updates.
+fn named(case: &Case<'_>, ecosystem: Ecosystem, manifests: &Manifests) -> Named {
+    let mut named: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let asked = case.background.asked.iter().filter(|asked| asked.ecosystem == ecosystem);
+    for asked in asked {
+        let name = same_name(ecosystem, &asked.package);
+        named.entry(name).or_default().insert(asked.to.clone());
     }
-    let tree = Tree::from_toml(text)?;
-    for package in tree.get("package").map(Tree::list).unwrap_or_default() {
-        let word = |key: &str| package.text_at(key).unwrap_or_default().to_owned();
-        let id = format!("{} {}", word("name"), word("version"));
-        if kind == DependencyFile::CargoLock {
-            if let Some(source) = package.text_at("source") {
-                facts.origins.insert(source.split('#').next().unwrap_or(source).to_owned());
-                if !source.starts_with("git+") {
-                    facts.checksums.insert(id, package.text_at("checksum").map(str::to_owned));
-                }
-            }
-            continue;
-        }
-        for (key, value) in package.get("source").map(Tree::table).unwrap_or_default() {
-            facts.origins.insert(format!("{key} {}", value.text().unwrap_or_default()));
-        }
-        let wheels = package.get("wheels").map(Tree::list).unwrap_or_default();
-        for file in wheels.iter().chain(package.get("sdist")) {
-            let url = file.text_at("url").unwrap_or_default();
-            facts.origins.insert(origin(url));
-            facts.checksums.insert(format!("{id} {url}"), file.text_at("hash").map(str::to_owned));
+    if named.is_empty() {
+        for update in case.updates.iter().filter(|update| update.ecosystem == ecosystem) {
+            let name = same_name(ecosystem, &update.package);
+            named.entry(name).or_default().insert(update.to.clone());
         }
     }
-    Ok(facts)
+    for package in manifests.packages() {
+        named.entry(package.clone()).or_default();
+    }
+    Named(named)
 }
 
-fn npm(facts: &mut Facts, place: &str, package: &Tree) {
-    let resolved = package.text_at("resolved");
-    facts.origins.extend(resolved.map(origin));
-    let version = package.text_at("version").unwrap_or_default();
-    let sum = package.text_at("integrity").map(str::to_owned);
-    facts.checksums.insert(format!("{place} {version}"), sum);
+fn configured(case: &Case<'_>, ecosystem: Ecosystem) -> BTreeSet<String> {
+    let registries = case.background.registries.iter();
+    registries
+        .filter(|registry| registry.ecosystem == ecosystem)
+        .map(|registry| address::origin(&registry.base))
+        .collect()
 }
 
-/// The tree that older versions of npm read.
-fn old_npm(facts: &mut Facts, dependencies: &Tree) {
-    for (_, package) in dependencies.table() {
-        facts.origins.extend(package.text_at("resolved").map(origin));
-        let version = package.text_at("version").unwrap_or_default();
-        if version.contains(':') && !version.starts_with("npm:") {
-            facts.origins.insert(version.to_owned());
-        }
-        if let Some(inner) = package.get("dependencies") {
-            old_npm(facts, inner);
-        }
-    }
+/// Where to point in both texts.
+struct Places<'t> {
+    before: Vec<&'t str>,
+    after: Vec<&'t str>,
+    /// The first line that differs, from 0.
+    first: Option<usize>,
 }
 
-/// Scheme and host of an address; all of it where it has none.
-fn origin(url: &str) -> String {
-    match url.split_once("://") {
-        Some((scheme, rest)) => format!("{scheme}://{}", rest.split('/').next().unwrap_or(rest)),
-        None => url.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use domain::finding::Decision::{self, Allow, Deny};
-
-    use crate::sample::Sample;
-
-    #[track_caller]
-    fn check(path: &str, (before, from, to): (&str, &str, &str), expected: Decision) {
-        let sample = Sample::default().file(path, before, &before.replace(from, to));
-        let verdict = sample.named("a", "1.1.0").judged("lock");
-        assert_eq!(verdict.decision, expected, "{from} -> {to}: {:#?}", verdict.findings);
-    }
-
-    const CARGO: &str = "version = 3\n[[package]]\nname = \"a\"\nversion = \"1.0.0\"\nsource = \"registry+https://x.invalid/i\"\nchecksum = \"aa\"\n";
-    const NPM: &str = r#"{"lockfileVersion": 3, "packages": {"": {}, "node_modules/a": {"version": "1.0.0", "resolved": "https://x.invalid/a/-/a-1.0.0.tgz", "integrity": "sha512-aa"}}}"#;
-
-    #[test]
-    fn a_version_moves_with_its_checksum() {
-        check("Cargo.lock", (CARGO, "1.0.0\"\nsource", "1.1.0\"\nsource"), Allow);
-        check("Cargo.lock", (CARGO, "version = 3", "version = 4"), Allow);
-        check("package-lock.json", (NPM, "1.0.0", "1.1.0"), Allow);
-    }
-
-    #[test]
-    fn other_sources_and_checksums_are_denied() {
-        for (from, to) in [
-            ("aa", "bb"),
-            ("registry+https://x", "registry+https://y"),
-            ("registry+", "git+"),
-            ("[[package]]", "[[package"),
-        ] {
-            check("Cargo.lock", (CARGO, from, to), Deny);
-        }
-        check(
-            "Cargo.lock",
-            (
-                CARGO,
-                "1.0.0\"\nsource = \"registry+https://x.invalid/i\"\nchecksum = \"aa\"",
-                "1.1.0\"\nsource = \"registry+https://x.invalid/i\"",
-            ),
-            Deny,
-        );
-        for (from, to) in [
-            ("sha512-aa", "sha512-bb"),
-            ("https://x", "https://y"),
-            ("https:", "http:"),
-            ("https://x.invalid/a", "git+ssh://x.invalid/a"),
-            ("\"version\"", "\"version\": \"2\", \"version\""),
-        ] {
-            check("package-lock.json", (NPM, from, to), Deny);
+impl<'t> Places<'t> {
+    fn of(before: &'t str, after: &'t str) -> Self {
+        let changed = diff::lines(before, after);
+        Self {
+            before: before.lines().collect(),
+            after: after.lines().collect(),
+            first: changed.added.first().or(changed.removed.first()).copied(),
         }
     }
 
-    #[test]
-    fn a_lock_does_not_change_without_an_update() {
-        let sample = Sample::default().file("Cargo.lock", CARGO, &CARGO.replace("1.0.0", "1.1.0"));
-        assert_eq!(sample.judged("lock").decision, Deny);
+    /// The line (from 1) that the needle is in, else the first one that changed.
+    fn line(&self, needle: &Needle) -> Option<u64> {
+        let lines = if needle.before { &self.before } else { &self.after };
+        let holds = |at: &usize| {
+            lines[*at].contains(&needle.first)
+                && lines[*at..].iter().take(NEEDLE_LINES).any(|line| line.contains(&needle.second))
+        };
+        let found = (!needle.first.is_empty()).then(|| (0..lines.len()).find(holds)).flatten();
+        found.map(|at| at as u64 + 1).or_else(|| self.first())
+    }
+
+    /// The first line that differs.
+    fn first(&self) -> Option<u64> {
+        self.first.map(|at| at as u64 + 1)
     }
 }

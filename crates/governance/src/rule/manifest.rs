@@ -12,7 +12,7 @@ use crate::diff;
 use crate::tree::{self, Difference, Tree};
 
 mod cargo;
-mod npm;
+pub(super) mod npm;
 mod pyproject;
 mod requirements;
 mod specifier;
@@ -184,6 +184,29 @@ fn unnamed(raised: &Raised, updates: &[Update], kind: DependencyFile) -> Option<
         needle: raised.package.clone(),
         reason: format!("the requirement of `{}` becomes open to any version", raised.package),
     })
+}
+
+/// The requirements that a manifest changes as it may, by package; what may not be so is the rule's to say.
+pub(super) fn raised(file: &FileChange, kind: DependencyFile) -> Vec<(String, String)> {
+    let text = |version: &Option<FileVersion>| {
+        version.as_ref().and_then(FileVersion::text).unwrap_or("").to_owned()
+    };
+    let (before, after) = (text(&file.before), text(&file.after));
+    let of_trees = |parse: fn(&str) -> Result<Tree, String>, read: Read| -> Vec<Raised> {
+        let (Ok(old), Ok(new)) = (parse(&before), parse(&after)) else { return Vec::new() };
+        let found = tree::differences(&old, &new);
+        found.iter().filter(|found| !found.order).filter_map(|one| read(&new, one).ok()).collect()
+    };
+    let raised = match kind {
+        DependencyFile::CargoManifest => of_trees(Tree::from_toml, cargo::read),
+        DependencyFile::NpmManifest => of_trees(Tree::from_json, npm::read),
+        DependencyFile::Pyproject => of_trees(Tree::from_toml, pyproject::read),
+        DependencyFile::Requirements => {
+            requirements::compare(&before, &after).map(|(raised, _)| raised).unwrap_or_default()
+        }
+        DependencyFile::CargoLock | DependencyFile::NpmLock | DependencyFile::UvLock => Vec::new(),
+    };
+    raised.into_iter().map(|raised| (raised.package, raised.requirement)).collect()
 }
 
 /// What to say of a difference that is no version requirement.

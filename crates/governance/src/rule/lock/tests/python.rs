@@ -1,0 +1,101 @@
+//! `uv.lock`: what uv really writes passes, what follows from nothing does not.
+
+use super::*;
+
+const TOLD: Told<'_> =
+    Told { ecosystem: Ecosystem::Python, path: "uv.lock", asked: &[("A_a", "1.1.0")] };
+
+fn package(name: &str, version: &str, needs: &[&str]) -> String {
+    let needs: String = needs.iter().map(|need| format!("    {{ {need} }},\n")).collect();
+    let file = format!("{}-{version}", name.replace('-', "_"));
+    format!(
+        "\n[[package]]\nname = \"{name}\"\nversion = \"{version}\"\nsource = {{ registry = \"https://x.invalid/simple\" }}\ndependencies = [\n{needs}]\nsdist = {{ url = \"https://files.invalid/{file}.tar.gz\", hash = \"sha256:{file}\", size = 1 }}\nwheels = [\n    {{ url = \"https://files.invalid/{file}.whl\", hash = \"sha256:w{file}\", size = 1 }},\n]\n"
+    )
+}
+
+fn root(requirement: &str) -> String {
+    format!(
+        "version = 1\nrevision = 2\nrequires-python = \">=3.9\"\n\n[[package]]\nname = \"root\"\nversion = \"0.1.0\"\nsource = {{ virtual = \".\" }}\ndependencies = [\n    {{ name = \"a-a\" }},\n    {{ name = \"c\" }},\n]\n\n[package.metadata]\nrequires-dist = [{{ name = \"a-a\", specifier = \"{requirement}\" }}, {{ name = \"c\" }}]\n"
+    )
+}
+
+/// A project that uses `a-a`, which uses `b`, and `c`.
+fn lock(a: &str) -> String {
+    root(">=1")
+        + &package("a-a", a, &["name = \"b\""])
+        + &package("b", "1.0.0", &[])
+        + &package("c", "1.0.0", &[])
+}
+
+#[track_caller]
+fn edited(from: &str, to: &str, expected: Decision) -> String {
+    let after = lock("1.1.0");
+    assert!(after.contains(from), "{from}");
+    TOLD.says(&lock("1.0.0"), &after.replace(from, to), expected)
+}
+
+#[test]
+fn what_an_update_brings_moves_and_drops_passes_and_is_told() {
+    TOLD.says(&lock("1.0.0"), &lock("1.1.0"), Allow);
+    // Resolved apart for two ranges of Python.
+    let apart =
+        "requires-python = \">=3.9\"\nresolution-markers = [\"python_full_version < '3.10'\"]\n";
+    let after = root(">=1").replace("requires-python = \">=3.9\"\n", apart)
+        + &package(
+            "a-a",
+            "1.1.0",
+            &["name = \"n\", version = \"1.0\", marker = \"x\"", "name = \"n\", version = \"2.0\""],
+        )
+        + &package("c", "1.0.0", &[])
+        + &package("n", "1.0", &[])
+        + &package("n", "2.0", &[]);
+    let said = TOLD.says(&lock("1.0.0"), &after, Allow);
+    assert!(said.contains("new packages that the updated ones need: n 1.0, n 2.0"), "{said}");
+    edited("revision = 2", "revision = 3", Allow);
+    // A wheel that was published after the others.
+    let wheel = "wheels = [\n    { url = \"https://files.invalid/c-1.0.0-late.whl\", hash = \"sha256:l\" },\n    { url = \"https://files.invalid/c-1.0.0.whl\"";
+    edited("wheels = [\n    { url = \"https://files.invalid/c-1.0.0.whl\"", wheel, Allow);
+}
+
+#[test]
+fn what_follows_from_nothing_is_denied() {
+    let evil = lock("1.1.0") + &package("evil", "1.0.0", &["name = \"a-a\""]);
+    assert!(TOLD.says(&lock("1.0.0"), &evil, Deny).contains("`evil 1.0.0`: a new package"));
+    for (from, to) in [
+        ("name = \"c\"\nversion = \"1.0.0\"", "name = \"c\"\nversion = \"1.5.0\""),
+        ("hash = \"sha256:c-1.0.0\"", "hash = \"sha256:other\""),
+        ("hash = \"sha256:c-1.0.0\", ", ""),
+        ("hash = \"sha256:a_a-1.1.0\", ", ""),
+        ("hash = \"sha256:a_a-1.1.0\"", "hash = \"md5:a_a-1.1.0\""),
+        ("https://files.invalid/a_a-1.1.0.whl", "https://y.invalid/a_a-1.1.0.whl"),
+        ("https://files.invalid/c-1.0.0.whl", "https://y.invalid/c-1.0.0.whl"),
+        ("registry = \"https://x.invalid/simple\"", "registry = \"https://y.invalid/simple\""),
+        ("registry = \"https://x.invalid/simple\"", "git = \"https://x.invalid/a?rev=x#aaaa\""),
+        ("requires-python = \">=3.9\"", "requires-python = \">=3.12\""),
+        ("requires-python", "unheard = \"of\"\nrequires-python"),
+        ("specifier = \">=1\"", "specifier = \">=0\""),
+        ("name = \"b\"\nversion", "name = \"bb\"\nversion"),
+    ] {
+        edited(from, to, Deny);
+    }
+    edited(
+        "requires-python",
+        "options = { resolution-mode = \"lowest\" }\nrequires-python",
+        NeedsApproval,
+    );
+}
+
+#[test]
+fn the_requirements_that_it_repeats_are_those_of_the_manifest() {
+    let manifest =
+        |requirement: &str| format!("[project]\ndependencies = [\"a-a {requirement}\", \"c\"]\n");
+    for (repeated, expected) in [(">=1.1,<2", Allow), (">=0", Deny)] {
+        let after =
+            lock("1.1.0").replace("specifier = \">=1\"", &format!("specifier = \"{repeated}\""));
+        let sample = TOLD
+            .sample()
+            .file("pyproject.toml", &manifest(">=1"), &manifest("<2, >=1.1"))
+            .file("uv.lock", &lock("1.0.0"), &after);
+        said(&sample, expected);
+    }
+}
