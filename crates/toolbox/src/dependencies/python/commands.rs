@@ -2,14 +2,17 @@
 //! and what writes hashes.
 
 use std::collections::BTreeMap;
+use std::str::FromStr as _;
 
 use domain::RepoPath;
 use domain::exec::Exec;
+use pep440_rs::VersionSpecifiers;
 use serde::Serialize;
 use serde_json::json;
 
 use super::discover::PYPROJECT;
 use super::tree::Manifest;
+use super::version;
 use crate::dependencies::{Bump, Project};
 
 const RESOLVE: &str = include_str!("resolve.py");
@@ -130,6 +133,24 @@ fn program(text: &str, order: &serde_json::Value, purpose: &str) -> Exec {
     let run = format!("import os; exec(os.environ['{PROGRAM}'])");
     Exec::new(["python3".to_owned(), "-c".to_owned(), run, order.to_string()], purpose)
         .with_env(PROGRAM, text)
+}
+
+/// Has pip fetch uv where the machine has none; `wanted` is the `required-version` of the project.
+pub(super) fn fetch_uv(wanted: Option<&str>) -> Exec {
+    const FETCH: &str =
+        "command -v uv >/dev/null || exec python3 -m pip install --quiet --user \"$1\"";
+    let is_version = |text: &&str| version::parse(text).is_some();
+    let is_range = |text: &&str| VersionSpecifiers::from_str(text).is_ok();
+    let wanted = wanted.map(str::trim);
+    // It comes from a file: what is neither a version nor a specifier would be more than a version to pip.
+    let uv = match (wanted.filter(is_version), wanted.filter(is_range)) {
+        (Some(version), _) => format!("uv=={version}"),
+        (None, Some(range)) => format!("uv{range}"),
+        (None, None) => "uv".to_owned(),
+    };
+    Exec::new(["sh", "-c", FETCH, "sh", &uv], "fetch uv where there is none")
+        // The machine's Python is nobody else's.
+        .with_env("PIP_BREAK_SYSTEM_PACKAGES", "1")
 }
 
 /// Has uv move locked packages, and nothing else.

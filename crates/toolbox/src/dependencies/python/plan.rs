@@ -8,7 +8,7 @@ use domain::RepoPath;
 use super::commands::{self, Mark};
 use super::requirements::Ask;
 use super::tree::{self, Manifest};
-use super::{range, version};
+use super::{pyproject, range, version};
 use crate::dependencies::{Bump, FileEdit, Graph, Plan, PlanError, Project, ReadError, Source};
 use crate::files::FileSet;
 
@@ -58,6 +58,9 @@ pub(super) fn plan(
     let mut plan = Plan { edits: edits(files, moved.splices)?, ..Plan::default() };
     match &project.lock {
         Some(lock) => {
+            let read = |path: &RepoPath| pyproject::read(files, path).ok()?.required_uv;
+            let wanted = project.manifests.first().and_then(read);
+            plan.commands.push(commands::fetch_uv(wanted.as_deref()));
             plan.commands.push(commands::lock(project, &bumps));
             plan.writes.push(lock.clone());
         }

@@ -17,6 +17,8 @@ pub(super) struct Pyproject {
     pub(super) asks: Vec<Ask>,
     /// `requires-python`, verbatim.
     pub(super) python: Option<String>,
+    /// `required-version` of `tool.uv`, verbatim.
+    pub(super) required_uv: Option<String>,
     /// The indexes that it names itself.
     pub(super) indexes: Vec<NamedIndex>,
     /// What it states in a way that hob does not read.
@@ -65,6 +67,8 @@ pub(super) fn parse(path: &RepoPath, text: &str) -> Result<Pyproject, ReadError>
         }
     }
     reader.list(at(&["tool", "uv", "dev-dependencies"]), true, &mut found.asks)?;
+    let required = at(&["tool", "uv", "required-version"]).and_then(Item::as_str);
+    found.required_uv = required.map(str::to_owned);
     found.indexes = indexes(text, at(&["tool", "uv"]));
     for key in [["tool", "poetry", "source"], ["tool", "pdm", "source"]] {
         let tables = at(&key).and_then(Item::as_array_of_tables).into_iter().flatten();

@@ -49,7 +49,7 @@ const NOT_INSTALLABLE: [&str; 7] = [
 pub(super) fn refusal(command: &Exec, result: &ExecResult) -> Refusal {
     let text = format!("{}\n{}", result.stdout_text(), result.stderr_text());
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    let is_uv = command.argv.first().is_some_and(|program| program == "uv");
+    let is_uv = command.argv.first().is_some_and(|program| program == "uv" || program == "sh");
     let missing = result.exit == Exit::Code(127)
         || says(&["No module named pip", "uv: command not found", "python3: command not found"]);
     let kind = if missing {
@@ -69,7 +69,7 @@ pub(super) fn refusal(command: &Exec, result: &ExecResult) -> Refusal {
     let held_by = if kind == RefusalKind::Constraint { holders(&text) } else { Vec::new() };
     let quote = match (missing, is_uv) {
         (true, true) => {
-            "uv is not in the machine; install it with `python3 -m pip install uv`".to_owned()
+            "uv is not in the machine, and there is no pip to fetch it; install it with `python3 -m pip install uv`".to_owned()
         }
         (true, false) => {
             "Python 3 with pip 22.2 or newer is not in the machine; install it".to_owned()

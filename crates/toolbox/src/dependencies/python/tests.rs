@@ -265,7 +265,17 @@ fn a_uv_lock_is_the_whole_graph() {
     let plan =
         python().plan(project, &files, &graph, &[bump("requests", "2.29.0", "2.32.3")]).unwrap();
     assert_eq!(plan.edits[0].text, PYPROJECT.replace("<2.30", "<2.33"));
-    insta::assert_snapshot!(plan.commands[0].display(), @"uv lock --upgrade-package requests==2.32.3");
+    insta::assert_snapshot!(plan.commands[1].display(), @"uv lock --upgrade-package requests==2.32.3");
+    assert_eq!(plan.commands[0].argv[4], "uv");
+    for (wanted, asked) in
+        [("0.5.1", "uv==0.5.1"), (">=0.5,<9", "uv>=0.5,<9"), (" @ http://x", "uv")]
+    {
+        let required = format!("{PYPROJECT}[tool.uv]\nrequired-version = \"{wanted}\"\n");
+        let files = tree(&[("pyproject.toml", &required), ("uv.lock", LOCK)]);
+        let bumps = [bump("requests", "2.29.0", "2.32.3")];
+        let plan = python().plan(project, &files, &graph, &bumps).unwrap();
+        assert_eq!(plan.commands[0].argv[4], asked);
+    }
     assert_eq!(python().promised(project, &files).python.as_deref(), Some("3.9"));
     let newer = tree(&[("pyproject.toml", PYPROJECT), ("uv.lock", "version = 2\n")]);
     let found = python().discover(&newer);

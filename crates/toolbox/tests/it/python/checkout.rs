@@ -1,6 +1,6 @@
 //! A Python project in a folder of its own, on which plans are carried out as a machine would.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use domain::RepoPath;
@@ -12,23 +12,23 @@ use toolbox::files::{Content, FileSet};
 pub(super) struct Checkout {
     folder: tempfile::TempDir,
     python: Python,
-    /// Where programs are looked for first.
-    tools: Option<String>,
+    /// The home folder, whose `.local/bin` is searched for programs.
+    home: Option<PathBuf>,
 }
 
 impl Checkout {
     pub(super) fn new(files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let checkout = Self { folder, python: Python::asking(index()), tools: None };
+        let checkout = Self { folder, python: Python::asking(index()), home: None };
         for (path, text) in files {
             checkout.write(path, text);
         }
         checkout
     }
 
-    /// The same with a folder of programs.
-    pub(super) fn with_tools(mut self, folder: &Path) -> Self {
-        self.tools = Some(folder.to_str().unwrap().to_owned());
+    /// The same with a home folder of its own, as a machine has.
+    pub(super) fn at_home(mut self, folder: &Path) -> Self {
+        self.home = Some(folder.to_owned());
         self
     }
 
@@ -47,9 +47,10 @@ impl Checkout {
     pub(super) fn exec(&self, exec: &Exec) -> ExecResult {
         let mut command = Command::new(&exec.argv[0]);
         command.args(&exec.argv[1..]).current_dir(self.folder.path().join(exec.cwd.as_str()));
-        if let Some(tools) = &self.tools {
-            let path = std::env::var("PATH").unwrap();
-            command.env("PATH", format!("{tools}:{path}"));
+        if let Some(home) = &self.home {
+            let path = std::env::var_os("PATH").unwrap();
+            let folders = [home.join(".local/bin")].into_iter().chain(std::env::split_paths(&path));
+            command.env("PATH", std::env::join_paths(folders).unwrap()).env("HOME", home);
         }
         command.envs(exec.env.iter().map(|(name, value)| (name, value)));
         let output = command.output().unwrap();

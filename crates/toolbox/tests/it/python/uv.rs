@@ -1,21 +1,27 @@
 //! `uv.lock`, moved by the real uv: groups, extras, markers, workspaces and sources from elsewhere.
 
-use std::path::PathBuf;
-use std::process::Command;
-
 use toolbox::dependencies::{RefusalKind, Source};
 
-use super::checkout::{Checkout, bump, locked};
+use super::checkout::{Checkout, bump, index, locked};
 
-/// uv, installed by pip into a folder of its own.
-#[expect(clippy::disallowed_methods, reason = "the test asks the real pip")]
-fn tools(folder: &tempfile::TempDir) -> PathBuf {
-    let target = folder.path().to_str().unwrap();
-    let arguments = ["-m", "pip", "install", "--quiet", "--no-compile", "--target", target, "uv"];
-    let output = Command::new("python3").args(arguments).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    folder.path().join("bin")
-}
+/// A lock as old as the format, without what only the index knows.
+const BARE: &str = r#"version = 1
+requires-python = ">=3.9"
+
+[[package]]
+name = "bare"
+version = "0.1"
+source = { virtual = "." }
+dependencies = [{ name = "six" }]
+
+[package.metadata]
+requires-dist = [{ name = "six", specifier = ">=1.15" }]
+
+[[package]]
+name = "six"
+version = "1.15.0"
+source = { registry = "INDEX" }
+"#;
 
 const ROOT: &str = r#"[project]
 name = "app"
@@ -51,7 +57,15 @@ fn pin(text: &str) -> String {
 
 #[test]
 fn uv_moves_what_is_asked_for_and_nothing_else() {
-    let folder = tempfile::tempdir().unwrap();
+    let home = tempfile::tempdir().unwrap();
+    // Where the machine has no uv, the plan fetches it.
+    let manifest = "[project]\nname = \"bare\"\nversion = \"0.1\"\nrequires-python = \">=3.9\"\ndependencies = [\"six>=1.15\"]\n";
+    let lock = BARE.replace("INDEX", &index());
+    let bare =
+        Checkout::new(&[("pyproject.toml", manifest), ("uv.lock", &lock)]).at_home(home.path());
+    let after = bare.moved(&[bump("six", "1.15.0", "1.16.0")]).unwrap();
+    assert_eq!(locked(&after), ["bare 0.1", "six 1.16.0"]);
+
     let files = [
         ("pyproject.toml", pin(ROOT)),
         ("packages/member/pyproject.toml", MEMBER.to_owned()),
@@ -59,7 +73,7 @@ fn uv_moves_what_is_asked_for_and_nothing_else() {
     ];
     let files: Vec<(&str, &str)> =
         files.iter().map(|(path, text)| (*path, text.as_str())).collect();
-    let checkout = Checkout::new(&files).with_tools(&tools(&folder));
+    let checkout = Checkout::new(&files).at_home(home.path());
     checkout.succeed(&["uv", "lock", "--quiet"]);
     checkout.write("pyproject.toml", ROOT);
     checkout.succeed(&["uv", "lock", "--quiet"]);
