@@ -12,6 +12,7 @@ mod manifest;
 mod paths;
 mod protected;
 mod secrets;
+mod tests_weakened;
 mod unicode;
 
 /// A rule: its id, what it is for, and the rule itself.
@@ -35,5 +36,6 @@ pub const ALL: &[Rule] = &[
     lock::RULE,
     secrets::RULE,
     unicode::RULE,
+    tests_weakened::RULE,
     checks::RULE,
 ];
