@@ -120,6 +120,9 @@ fn brackets_and_quotes_without_end_cost_no_more_than_their_length() {
 }
 
 proptest! {
+    // Each case is judged by every rule, for eight kinds of file on four occasions.
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
     #[test]
     fn bytes_of_any_kind_are_judged_and_the_same_bytes_weaken_nothing(
         bytes in prop::collection::vec(any::<u8>(), 0..200),
