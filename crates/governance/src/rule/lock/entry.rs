@@ -37,6 +37,8 @@ pub(super) struct Entry {
     pub(super) scripts: bool,
     /// What it needs, as places in [`Lock::entries`].
     pub(super) needs: Vec<usize>,
+    /// The versions that it asks for, by place, where the lock says so.
+    pub(super) ranges: Vec<(usize, String)>,
     /// What it needs and the lock does not hold.
     pub(super) missing: BTreeSet<String>,
     /// What to look for to find it in the text: a piece of its first line, and of one soon after.

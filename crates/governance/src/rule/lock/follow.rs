@@ -11,6 +11,9 @@ use super::{graph, version};
 /// The most new packages that a note lists by name.
 const LISTED_MAX: usize = 30;
 
+/// How often what moved may make its users move.
+const SPREADS_MAX: usize = 8;
+
 /// What is to be updated: names as the ecosystem compares them, and the versions where they are known.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Named(pub(super) BTreeMap<String, BTreeSet<String>>);
@@ -52,19 +55,9 @@ pub(super) fn check(
     };
     let is_named = |at: &usize| named.0.contains_key(&after.entries[*at].name);
     let asked: Vec<usize> = sides.fresh.iter().copied().filter(is_named).collect();
-    let follows = graph::needed(after, asked.iter().copied());
-    // Resolvers move a package that holds another one back, where that other one is to be moved.
     let stood = names(before);
-    let users = graph::needing(after, asked.iter().copied());
-    let forced: Vec<usize> = sides
-        .fresh
-        .iter()
-        .copied()
-        .filter(|at| {
-            users[*at] && !follows[*at] && stood.contains(after.entries[*at].name.as_str())
-        })
-        .collect();
-    let with_forced = graph::needed(after, asked.iter().chain(&forced).copied());
+    let (follows, forced) = sides.spread(asked, &stood);
+    let needs_lower = sides.needs_lower(&follows);
     let mut found = Vec::new();
     let mut new = BTreeSet::new();
     let mut moved: BTreeSet<&str> = BTreeSet::new();
@@ -75,7 +68,7 @@ pub(super) fn check(
             found.push(Objection::deny(&entry.needle, reason));
             continue;
         }
-        if !with_forced[*at] {
+        if !follows[*at] {
             found.push(unasked(entry, &stood));
             continue;
         }
@@ -90,7 +83,7 @@ pub(super) fn check(
         if !stood.contains(entry.name.as_str()) {
             new.insert(entry.shown());
         }
-        found.extend(sides.of_moved(entry, named));
+        found.extend(sides.of_moved(entry, named, &needs_lower));
     }
     found.extend(sides.of_gone(&moved, named));
     found.extend(sides.of_missing());
@@ -147,7 +140,54 @@ fn news(new: &BTreeSet<String>, after: &Lock) -> Option<Objection> {
 }
 
 impl Sides<'_> {
-    fn of_moved(&self, entry: &Entry, named: &Named) -> Vec<Objection> {
+    /// What follows from the entries that were asked for, and the entries that had to move for theirs: resolvers
+    /// also move what uses a package and would hold it back, and then what that needs.
+    fn spread(&self, asked: Vec<usize>, stood: &BTreeSet<&str>) -> (Vec<bool>, BTreeSet<usize>) {
+        let mut roots = asked;
+        let mut forced = BTreeSet::new();
+        let mut follows = graph::needed(self.after, roots.iter().copied());
+        for _ in 0..SPREADS_MAX {
+            let moved = self.fresh.iter().copied().filter(|at| follows[*at]);
+            let users = graph::needing(self.after, moved);
+            let more: Vec<usize> = self
+                .fresh
+                .iter()
+                .copied()
+                .filter(|at| users[*at] && !follows[*at])
+                .filter(|at| stood.contains(self.after.entries[*at].name.as_str()))
+                .collect();
+            if more.is_empty() {
+                break;
+            }
+            forced.extend(&more);
+            roots.extend(more);
+            follows = graph::needed(self.after, roots.iter().copied());
+        }
+        (follows, forced)
+    }
+
+    /// The packages whose highest version before is one that something that follows does not work with, as far as
+    /// the lock says what its packages ask for.
+    fn needs_lower(&self, follows: &[bool]) -> BTreeSet<&str> {
+        let mut needs = BTreeSet::new();
+        for at in self.fresh.iter().filter(|at| follows[**at]) {
+            for (needed, range) in &self.after.entries[*at].ranges {
+                let name = self.after.entries[*needed].name.as_str();
+                let Some(stood) = self.packages.0.get(name) else { continue };
+                if version::excludes(self.ecosystem, range, stood.highest) {
+                    needs.insert(name);
+                }
+            }
+        }
+        needs
+    }
+
+    fn of_moved(
+        &self,
+        entry: &Entry,
+        named: &Named,
+        needs_lower: &BTreeSet<&str>,
+    ) -> Vec<Objection> {
         let mut found = Vec::new();
         let stood = self.packages.0.get(entry.name.as_str());
         let wanted = named.0.get(&entry.name);
@@ -176,7 +216,9 @@ impl Sides<'_> {
         }
         if !is_wanted && let Some(old) = self.lowered(entry) {
             let reason = format!("`{}` goes down from {}", entry.shown(), old.escape_debug());
-            found.push(Objection::ask(&entry.needle, reason));
+            let is_needed = needs_lower.contains(entry.name.as_str());
+            let severity = if is_needed { Severity::Note } else { Severity::NeedsApproval };
+            found.push(Objection::new(severity, &entry.needle, reason));
         }
         found
     }

@@ -34,13 +34,16 @@ pub(super) fn read(tree: &Tree) -> Result<Lock, String> {
         if let Some(target) = link(package).and_then(|target| places.get(target)) {
             lock.entries[at].needs.push(*target);
         }
-        for (name, optional) in needs(package, lock.entries[at].kind) {
+        for (name, (range, optional)) in needs(package, lock.entries[at].kind) {
             count += 1;
             if count > NEEDS_MAX {
                 return Err(format!("its entries need more than {NEEDS_MAX} others"));
             }
             match find(&places, place, name) {
-                Some(found) => lock.entries[at].needs.push(found),
+                Some(found) => {
+                    lock.entries[at].needs.push(found);
+                    lock.entries[at].ranges.push((found, range.to_owned()));
+                }
                 None if optional => {}
                 None => {
                     lock.entries[at].missing.insert(name.to_owned());
@@ -149,13 +152,13 @@ fn parents(place: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What a package needs, and whether the lock may lack it.
-fn needs(package: &Tree, kind: Kind) -> BTreeMap<&str, bool> {
+/// What a package needs, in which versions, and whether the lock may lack it.
+fn needs(package: &Tree, kind: Kind) -> BTreeMap<&str, (&str, bool)> {
     let mut needs = BTreeMap::new();
     let mut add = |table: &str, optional: bool| {
-        for (name, _) in package.get(table).map(Tree::table).unwrap_or_default() {
-            let known: &mut bool = needs.entry(name.as_str()).or_insert(optional);
-            *known |= optional;
+        for (name, range) in package.get(table).map(Tree::table).unwrap_or_default() {
+            let range = range.text().unwrap_or_default();
+            needs.entry(name.as_str()).or_insert((range, optional)).1 |= optional;
         }
     };
     add("dependencies", false);

@@ -25,6 +25,16 @@ pub(super) fn order(ecosystem: Ecosystem, left: &str, right: &str) -> Ordering {
     order.unwrap_or(Ordering::Equal)
 }
 
+/// Whether a version is surely outside a range.
+pub(super) fn excludes(ecosystem: Ecosystem, range: &str, version: &str) -> bool {
+    if ecosystem != Ecosystem::Npm || range.len().max(version.len()) > VERSION_BYTES_MAX {
+        return false;
+    }
+    let range = nodejs_semver::Range::parse(range);
+    let version = nodejs_semver::Version::parse(version);
+    matches!((range, version), (Ok(range), Ok(version)) if !range.satisfies(&version))
+}
+
 /// Whether two texts mean the same version.
 pub(super) fn same(ecosystem: Ecosystem, left: &str, right: &str) -> bool {
     let parsed = ecosystem == Ecosystem::Python

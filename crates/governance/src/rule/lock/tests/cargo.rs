@@ -139,6 +139,19 @@ fn a_user_that_holds_an_update_back_moves_for_a_person_to_see() {
         .replace("b-1.0.0-sum", "b-2.0.0-sum");
     let said = told.says(&lock("1.0.0"), &after, NeedsApproval);
     assert!(said.contains("`a 1.1.0` is moved because it uses what is updated"), "{said}");
+    // So does one that uses what only came along.
+    let shared = |a: &str, b: &str, s: &str| {
+        root("\"a\", \"s\"")
+            + &package("a", a, &["b"])
+            + &package("b", b, &[])
+            + &package("s", s, &["b"])
+    };
+    let said = TOLD.says(
+        &shared("1.0.0", "1.0.0", "1.0.0"),
+        &shared("1.1.0", "2.0.0", "1.2.0"),
+        NeedsApproval,
+    );
+    assert!(said.contains("`s 1.2.0` is moved because it uses"), "{said}");
 }
 
 #[test]

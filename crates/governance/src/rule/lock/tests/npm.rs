@@ -75,6 +75,17 @@ fn what_an_update_brings_moves_and_drops_passes_and_is_told() {
 }
 
 #[test]
+fn a_version_goes_down_only_where_what_is_updated_needs_that() {
+    for (range, expected) in [("0.9.0", Allow), ("*", NeedsApproval)] {
+        let said = edited(expected, |lock| {
+            lock["packages"]["node_modules/a"]["dependencies"]["@s/b"] = range.into();
+            lock["packages"]["node_modules/@s/b"] = package("@s/b", "0.9.0");
+        });
+        assert!(said.contains("`@s/b 0.9.0` goes down from 1.0.0"), "{said}");
+    }
+}
+
+#[test]
 fn what_follows_from_nothing_is_denied() {
     for place in ["node_modules/evil", "node_modules/c/node_modules/evil"] {
         let said = placed(Deny, place, package("evil", "1.0.0"));
