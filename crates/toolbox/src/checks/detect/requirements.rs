@@ -12,6 +12,10 @@ use crate::files::FileSet;
 /// Words that name what tests need, the closest first.
 const WORDS: [&str; 7] = ["test", "tests", "testing", "dev", "develop", "development", "ci"];
 
+/// Makes an empty environment. Most of the work is to put pip into it, so an untouched one is kept beside it for
+/// when the same machine needs it once more, as it does to tell moves apart.
+pub(super) const FRESH_ENVIRONMENT: &str = r#"if [ -d "$1.kept" ]; then rm -rf "$1" && cp -a "$1.kept" "$1"; else python3 -m venv --clear "$1" && cp -a "$1" "$1.part" && mv "$1.part" "$1.kept"; fi"#;
+
 /// What is known of a project.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Layout {
@@ -106,10 +110,8 @@ impl Layout {
             argv.extend(more);
             step(argv, "install dependencies")
         };
-        let mut steps = vec![step(
-            words(&["python3", "-m", "venv", "--clear", environment]),
-            "make an environment",
-        )];
+        let fresh = words(&["sh", "-c", FRESH_ENVIRONMENT, "sh", environment]);
+        let mut steps = vec![step(fresh, "make an environment")];
         if self.uv_lock {
             steps.push(pip(words(&["uv"])));
             let mut argv = words(&[

@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
+use super::requirements::FRESH_ENVIRONMENT;
 use super::*;
 use crate::files::Content;
 
@@ -30,7 +31,8 @@ fn shown(detected: &Detected) -> String {
         lines.push(format!("{} | {:?} | {}", line(&check.command), check.format, check.origin));
     }
     lines.extend(detected.notes.iter().map(|note| format!("note: {note}")));
-    lines.join("\n")
+    let fresh = Exec::new(["sh", "-c", FRESH_ENVIRONMENT, "sh"], "").display();
+    lines.join("\n").replace(&fresh, "(fresh environment)")
 }
 
 #[track_caller]
@@ -127,7 +129,7 @@ fn a_python_project_is_tested_in_a_fresh_environment() {
         ("tests/test_a.py", "import pytest"),
         ("tests/__init__.py", ""),
     ]), @r"
-      python3 -m venv --clear /tmp/hob-venv
+      (fresh environment) /tmp/hob-venv
       /tmp/hob-venv/bin/python -m pip install --quiet -r requirements.txt -r requirements-dev.txt -e '.[test]'
     sh -c '. /tmp/hob-venv/bin/activate && python -m pytest tests' | Pytest | the tests of the repository
     ");
@@ -136,7 +138,7 @@ fn a_python_project_is_tested_in_a_fresh_environment() {
         ("src/a/__init__.py", ""),
         ("t/test_a.py", ""),
     ]), @r"
-      python3 -m venv --clear /tmp/hob-venv
+      (fresh environment) /tmp/hob-venv
       /tmp/hob-venv/bin/python -m pip install --quiet -e '.[dev]' 'pytest>8' pytest-cov
     sh -c '. /tmp/hob-venv/bin/activate && python -m pytest' | Pytest | the tests of the repository
     ");
@@ -145,7 +147,7 @@ fn a_python_project_is_tested_in_a_fresh_environment() {
         ("uv.lock", ""),
         ("tests/test_a.py", "def test(): pass"),
     ]), @r"
-      python3 -m venv --clear /tmp/hob-venv
+      (fresh environment) /tmp/hob-venv
       /tmp/hob-venv/bin/python -m pip install --quiet uv
       /tmp/hob-venv/bin/uv sync --frozen --active --inexact --all-groups
       /tmp/hob-venv/bin/python -m pip install --quiet pytest
@@ -156,12 +158,12 @@ fn a_python_project_is_tested_in_a_fresh_environment() {
 #[test]
 fn unittest_is_used_where_nothing_knows_pytest() {
     assert_snapshot!(found(&[("requirements.txt", "a==1"), ("src/a.py", ""), ("tests/test_a.py", "import unittest"), ("tests/__init__.py", "")]), @r"
-      python3 -m venv --clear /tmp/hob-venv
+      (fresh environment) /tmp/hob-venv
       /tmp/hob-venv/bin/python -m pip install --quiet -r requirements.txt
     sh -c '. /tmp/hob-venv/bin/activate && python -m unittest discover -v -s tests -t .' | Unittest | the tests of the repository
     ");
     assert_snapshot!(found(&[("test_a.py", "from unittest import TestCase")]), @r"
-      python3 -m venv --clear /tmp/hob-venv
+      (fresh environment) /tmp/hob-venv
     sh -c '. /tmp/hob-venv/bin/activate && python -m unittest discover -v' | Unittest | the tests of the repository
     ");
 }
@@ -169,7 +171,7 @@ fn unittest_is_used_where_nothing_knows_pytest() {
 #[test]
 fn hashes_and_tox_are_understood() {
     assert_snapshot!(found(&[("setup.py", ""), ("requirements.txt", "a==1 --hash=sha256:00"), ("tests/test_a.py", "import pytest")]), @r"
-      python3 -m venv --clear /tmp/hob-venv
+      (fresh environment) /tmp/hob-venv
       /tmp/hob-venv/bin/python -m pip install --quiet -r requirements.txt
       /tmp/hob-venv/bin/python -m pip install --quiet --no-deps -e .
       /tmp/hob-venv/bin/python -m pip install --quiet pytest
@@ -180,7 +182,7 @@ fn hashes_and_tox_are_understood() {
         ("tox.ini", "[tox]\nenvlist=py\n[testenv]\ndeps =\n    pytest\n    py27: mock\n    -rtest.txt\ncommands = pytest\n[testenv:lint]\ndeps = flake8"),
         ("tests/test_a.py", ""),
     ]), @r"
-      python3 -m venv --clear /tmp/hob-venv
+      (fresh environment) /tmp/hob-venv
       /tmp/hob-venv/bin/python -m pip install --quiet -r test.txt -e . pytest
     sh -c '. /tmp/hob-venv/bin/activate && python -m pytest tests' | Pytest | the tests of the repository
     ");
@@ -214,15 +216,15 @@ fn commands_of_a_definition_get_the_set_up_that_they_need() {
     assert_snapshot!(shown(&detected), @r#"
       cargo fetch --locked
     cargo nextest run --locked | Nextest | the definition
-      python3 -m venv --clear /tmp/hob-venv
+      (fresh environment) /tmp/hob-venv
       /tmp/hob-venv/bin/python -m pip install --quiet -r requirements.txt pytest
     sh -c '. /tmp/hob-venv/bin/activate && pytest -x tests' | Pytest | the definition
       cargo fetch --locked
-      python3 -m venv --clear /tmp/hob-venv
+      (fresh environment) /tmp/hob-venv
       /tmp/hob-venv/bin/python -m pip install --quiet -r requirements.txt pytest
     sh -c '. /tmp/hob-venv/bin/activate && make check' | ExitStatus | the definition
       cargo fetch --locked
-      python3 -m venv --clear /tmp/hob-venv
+      (fresh environment) /tmp/hob-venv
       /tmp/hob-venv/bin/python -m pip install --quiet -r requirements.txt pytest
     sh -c '. /tmp/hob-venv/bin/activate && FOO='\''a b'\'' cargo test | tee log' | CargoTest | the definition
     "#);
