@@ -159,7 +159,7 @@ fn turns_off(attribute: &[Token<'_>]) -> Option<Mark> {
     let has = |word: &str| attribute.iter().any(|token| token.is(word));
     let line = first.line;
     match first.text {
-        "ignore" => Some(Mark::deny(line, "#[ignore]")),
+        "ignore" => Some(Mark::deny(line, "the attribute `ignore`")),
         "should_panic" => Some(Mark::deny(line, "#[should_panic]")),
         "cfg_attr" if has("ignore") || has("should_panic") => {
             Some(Mark::ask(line, format!("#[{}]", words(attribute))))
