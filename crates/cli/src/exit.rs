@@ -49,6 +49,11 @@ impl Failure {
         Self { exit: Exit::Fixable, problem: problem.into(), hint: Some(hint.into()) }
     }
 
+    /// The data folder failed: full, read-only, not this user's.
+    pub(crate) fn of_data(what: &str, folder: &std::path::Path, error: &std::io::Error) -> Self {
+        Self::fixable(format!("{what}: {error}"), engine::data_hint(error.kind(), folder))
+    }
+
     /// Our own bug.
     pub(crate) fn bug(what: &str, error: &dyn std::error::Error) -> Self {
         Self {

@@ -72,10 +72,8 @@ impl Settings {
     pub(crate) fn make_data(&self) -> Result<(), Failure> {
         use std::os::unix::fs::DirBuilderExt as _;
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.data).map_err(|error| {
-            Failure::fixable(
-                format!("the data folder `{}` cannot be made: {error}", self.data.display()),
-                "name another one with --data or HOB_DATA",
-            )
+            let what = format!("the data folder `{}` cannot be made", self.data.display());
+            Failure::of_data(&what, &self.data, &error)
         })
     }
 

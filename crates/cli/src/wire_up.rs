@@ -70,10 +70,11 @@ async fn open(
 fn open_store(settings: &Settings) -> Result<store::sqlite::Sqlite, Failure> {
     let folder = settings.data.join("store");
     store::sqlite::Sqlite::open(&folder, &store::sqlite::Options::default()).map_err(|error| {
-        Failure::fixable(
-            engine::chain(&error),
-            format!("look at the space and the permissions of `{}`", settings.data.display()),
-        )
+        let kind = match &error {
+            store::error::Error::StorageFull { .. } => std::io::ErrorKind::StorageFull,
+            _ => std::io::ErrorKind::Other,
+        };
+        Failure::fixable(engine::chain(&error), engine::data_hint(kind, &settings.data))
     })
 }
 

@@ -30,7 +30,39 @@ pub enum HouseError {
     Inconsistent(String),
 }
 
+/// What to do where the data folder failed like this.
+pub fn data_hint(kind: std::io::ErrorKind, folder: &std::path::Path) -> String {
+    use std::io::ErrorKind;
+    let folder = folder.display();
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            format!(
+                "free some space for `{folder}`; nothing is lost, and `hob runs resume` goes on"
+            )
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            format!("`{folder}` is read-only; name another folder with --data or HOB_DATA")
+        }
+        ErrorKind::PermissionDenied => format!(
+            "give this user the folder `{folder}`, or name another one with --data or HOB_DATA"
+        ),
+        _ => format!(
+            "look at the space and the permissions of `{folder}`, or name another one with --data or HOB_DATA"
+        ),
+    }
+}
+
 impl HouseError {
+    /// The data folder failed.
+    pub(crate) fn data_folder(
+        what: &str,
+        folder: &std::path::Path,
+        error: &std::io::Error,
+    ) -> Self {
+        let problem = format!("{what} in `{}` failed: {error}", folder.display());
+        Self::fixable(problem, data_hint(error.kind(), folder))
+    }
+
     /// A problem that a person can fix.
     pub(crate) fn fixable(problem: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Fixable { problem: problem.into(), hint: Some(hint.into()) }

@@ -51,9 +51,9 @@ impl Settings {
         self.data.join("workers")
     }
 
-    /// Where packs and bundles lie while a step works with them.
+    /// Where packs and bundles lie while a step works with them, in a folder for each worker.
     pub fn scratch(&self) -> PathBuf {
-        self.data.join("scratch").join(std::process::id().to_string())
+        self.data.join("scratch")
     }
 
     /// Where escalations are written for people.
@@ -113,18 +113,14 @@ pub struct House {
 impl House {
     /// Opens the house: takes a worker's name, ends what dead processes have left.
     pub async fn open(parts: Parts) -> Result<Self, HouseError> {
-        let io = |what: &str, error: std::io::Error| {
-            HouseError::fixable(
-                format!("{what} in `{}` failed: {error}", parts.settings.data.display()),
-                "give this user the folder, or name another one with --data",
-            )
-        };
+        let folder = parts.settings.data.clone();
+        let io = |what: &str, error: std::io::Error| HouseError::data_folder(what, &folder, &error);
         let worker = Worker::enlist(&parts.settings.workers(), &*parts.clock)
             .map_err(|error| io("taking a worker's name", error))?;
         let key = crate::keeper::key(&parts.settings.ledger_key(), &*parts.clock)?;
         let mirrors = Mirrors::open(parts.git.clone(), &parts.settings.data.join("mirrors"))
-            .map_err(|error| HouseError::fixable(error.to_string(), "look at the data folder"))?;
-        std::fs::create_dir_all(parts.settings.scratch())
+            .map_err(|error| HouseError::fixable(crate::chain(&error), error.hint()))?;
+        std::fs::create_dir_all(parts.settings.scratch().join(worker.name()))
             .map_err(|error| io("making the scratch folder", error))?;
         let house = Self {
             settings: parts.settings,
@@ -188,13 +184,10 @@ impl House {
         }
     }
 
-    /// A folder of the data folder for one step; gone with the handle, emptied when the house opens.
+    /// A folder of the data folder for one step; gone with the handle, or with the dead worker.
     pub(crate) fn scratch(&self) -> Result<tempfile::TempDir, HouseError> {
-        tempfile::tempdir_in(self.settings.scratch()).map_err(|error| {
-            HouseError::fixable(
-                format!("making a scratch folder in the data folder failed: {error}"),
-                "look at its space and permissions",
-            )
+        tempfile::tempdir_in(self.settings.scratch().join(self.worker.name())).map_err(|error| {
+            HouseError::data_folder("making a scratch folder", &self.settings.data, &error)
         })
     }
 
@@ -205,5 +198,12 @@ impl House {
 
     pub(crate) fn take_machine(&self, id: MachineId) -> Option<Box<dyn Machine>> {
         self.machines.lock().unwrap_or_else(PoisonError::into_inner).remove(&id)
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        // What stays is removed by the next one who looks for the dead.
+        drop(std::fs::remove_dir_all(self.settings.scratch().join(self.worker.name())));
     }
 }

@@ -119,6 +119,22 @@ impl Mirrors {
             })
     }
 
+    /// Whether a repository of this host has a commit to start from, before anything is begun on it; one
+    /// elsewhere is only asked when it is fetched. The folder `scratch` is this process's own.
+    pub async fn look(
+        &self,
+        source: &Source,
+        branch: Option<&str>,
+        scratch: &Path,
+    ) -> Result<(), MirrorError> {
+        match source {
+            Source::Local(repository) => {
+                refresh::look(&self.git, repository, branch, scratch).await
+            }
+            Source::Remote(_) => Ok(()),
+        }
+    }
+
     /// The mirror of a repository. Nothing is fetched yet.
     pub fn mirror(&self, source: &Source) -> Result<Mirror, MirrorError> {
         let identity = source.identity();

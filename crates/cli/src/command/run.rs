@@ -73,10 +73,17 @@ async fn drive(
     let mut interrupt = signal(SignalKind::interrupt()).map_err(io)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(io)?;
     let mut driving = std::pin::pin!(house.drive(run));
-    let mut asked = false;
+    // Asking may itself have to wait (for space on the disk), so it goes on beside everything else.
+    let mut asking = std::pin::pin!(house.cancel_run(actor, run));
+    let (mut asked, mut answered) = (false, false);
     loop {
         tokio::select! {
             rest = &mut driving => return rest,
+            // A run that is over meanwhile refuses; its report says how it ended.
+            answer = &mut asking, if asked && !answered => {
+                answered = true;
+                drop(answer);
+            }
             _ = interrupt.recv() => {
                 if asked {
                     mouth::say("leaving at once; the run goes on later");
@@ -84,8 +91,6 @@ async fn drive(
                 } else {
                     asked = true;
                     mouth::say("stopping the run; once more to leave at once and go on later");
-                    // A run that is over meanwhile refuses; its report says how it ended.
-                    drop(house.cancel_run(actor, run).await);
                 }
             }
             _ = terminate.recv() => house.leave(),

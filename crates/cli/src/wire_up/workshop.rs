@@ -40,7 +40,8 @@ pub(crate) async fn open(settings: &Settings, choice: SandboxChoice) -> Result<W
         }
     }
     let gateway = gateway(settings)?;
-    let sandbox = Namespaces::new(namespaces(settings), gateway).map_err(unusable)?;
+    let sandbox = Namespaces::new(namespaces(settings), gateway)
+        .map_err(|error| unusable(settings, &error))?;
     let presets = presets(settings).await;
     Ok(Workshop {
         sandbox: Arc::new(sandbox),
@@ -80,7 +81,7 @@ fn gateway(settings: &Settings) -> Result<Arc<Gateway>, Failure> {
         settings.data.join("cache/egress"),
         EGRESS_CACHE_MAX_BYTES,
     ));
-    gateway.map(Arc::new).map_err(unusable)
+    gateway.map(Arc::new).map_err(|error| unusable(settings, &error))
 }
 
 fn namespaces(settings: &Settings) -> sandbox::namespaces::Settings {
@@ -103,10 +104,13 @@ fn registries(settings: &Settings) -> Result<Client, Failure> {
     })
 }
 
-fn unusable(error: sandbox::port::SandboxError) -> Failure {
-    let hint = match &error {
+fn unusable(settings: &Settings, error: &sandbox::port::SandboxError) -> Failure {
+    let hint = match error {
         sandbox::port::SandboxError::Unusable { hint, .. } => hint.clone(),
+        sandbox::port::SandboxError::Io { source, .. } => {
+            engine::data_hint(source.kind(), &settings.data)
+        }
         _ => "`hob doctor` says what is missing".to_owned(),
     };
-    Failure::fixable(engine::chain(&error), hint)
+    Failure::fixable(engine::chain(error), hint)
 }

@@ -232,9 +232,12 @@ impl Household {
         folders.retain(|name| name != ".lock");
         assert_eq!(folders, Vec::<String>::new(), "machines' folders");
         assert_eq!(names(&data.join("workers")), Vec::<String>::new(), "workers' locks");
+        assert_eq!(names(&data.join("scratch")), Vec::<String>::new(), "scratch folders");
         let word = self.folder.path().to_str().unwrap();
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-        assert!(!mounts.contains(&*data.to_string_lossy()), "a mount is left: {mounts}");
+        // The data folder itself may be a mount; nothing below it is.
+        let below = format!("{}/", data.display());
+        assert!(!mounts.contains(&below), "a mount is left: {mounts}");
         assert_eq!(processes(word), Vec::<String>::new(), "processes");
         for machine in self.machines() {
             assert_eq!(cgroups(&format!("hob-{machine}")), Vec::<PathBuf>::new(), "cgroups");

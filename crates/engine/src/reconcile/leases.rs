@@ -1,17 +1,15 @@
-//! Leases of processes that are gone are ended at once.
+//! Leases of processes that are gone are ended at once, and their scratch folders are removed.
 
 use crate::error::HouseError;
 use crate::house::House;
 use crate::worker;
 
 impl House {
-    /// Ends the leases of dead workers, found by the file locks that they no longer hold.
+    /// Ends the leases of dead workers and removes their scratch folders. The file locks that they no
+    /// longer hold give them away.
     pub(crate) async fn bury_the_dead(&self) -> Result<(), HouseError> {
         let dead = worker::dead(&self.settings.workers()).map_err(|error| {
-            HouseError::fixable(
-                format!("looking for other workers failed: {error}"),
-                "look at the data folder's permissions",
-            )
+            HouseError::data_folder("looking for other workers", &self.settings.data, &error)
         })?;
         for (name, path) in dead {
             if name == self.worker.name() {
@@ -19,6 +17,7 @@ impl House {
             }
             let rows = self.store.expire_worker(&name, self.clock.now()).await?;
             tracing::debug!(worker = name, rows = rows.len(), "a worker is gone");
+            drop(std::fs::remove_dir_all(self.settings.scratch().join(&name)));
             drop(std::fs::remove_file(path));
         }
         Ok(())

@@ -57,6 +57,11 @@ impl House {
         let agent = agent(&asked.definition, &asked.settings)?;
         let source = Source::find(&asked.source, std::path::Path::new("/"))
             .map_err(|error| HouseError::fixable(crate::chain(&error), error.hint()))?;
+        let scratch = self.scratch()?;
+        self.mirrors
+            .look(&source, asked.branch.as_deref(), scratch.path())
+            .await
+            .map_err(|error| HouseError::fixable(crate::chain(&error), error.hint()))?;
         let repository = source.identity();
         let work = identity(&agent, &repository, asked.branch.as_deref().unwrap_or("HEAD"));
         loop {

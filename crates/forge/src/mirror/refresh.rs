@@ -27,7 +27,7 @@ pub(super) async fn refresh(
         Source::Local(repository) => from_local(mirror, lock, repository).await?,
         Source::Remote(url) => from_remote(mirror, lock, url).await?,
     };
-    let branches = branches(mirror).await?;
+    let branches = branches(mirror.on("for-each-ref")).await?;
     let place = mirror.source.to_string();
     let mut notes = head.notes;
     let (head, target) = match (branch, head.branch) {
@@ -49,6 +49,24 @@ pub(super) async fn refresh(
         notes.push(Note::Shallow);
     }
     Ok(Refreshed { head, target, branches, shallow, notes })
+}
+
+/// Whether there is a commit to start from: of the wanted branch, else of the one that `HEAD` is on.
+/// Nothing is fetched, and nothing is written but a view in `scratch`.
+pub(super) async fn look(
+    git: &git::Git,
+    repository: &LocalRepository,
+    branch: Option<&str>,
+    scratch: &Path,
+) -> Result<(), MirrorError> {
+    let shown = View::open(git, repository, scratch).await?;
+    let place = Source::Local(repository.clone()).to_string();
+    let symbolic = git.on(shown.git_dir(), "symbolic-ref").args(["-q", "HEAD"]).run().await?.text();
+    let on = branch.or_else(|| symbolic.strip_prefix("refs/heads/"));
+    let branches = branches(git.on(shown.git_dir(), "for-each-ref"))
+        .await
+        .map_err(|error| unreadable(&place, &shown.format, error))?;
+    on.map_or(Ok(()), |on| tip(&branches, on, &place).map(drop))
 }
 
 /// What `HEAD` of the source says; no branch where it is detached.
@@ -216,13 +234,11 @@ fn clear_locks(folder: &Path, depth: usize) -> std::io::Result<()> {
     Ok(())
 }
 
-async fn branches(mirror: &Mirror) -> Result<BTreeMap<String, CommitId>, MirrorError> {
-    let listed = mirror
-        .on("for-each-ref")
-        .args(["--format=%(objectname) %(refname)", "refs/heads"])
-        .ok()
-        .await?
-        .text();
+async fn branches(
+    for_each_ref: git::Call<'_>,
+) -> Result<BTreeMap<String, CommitId>, git::GitError> {
+    let listed =
+        for_each_ref.args(["--format=%(objectname) %(refname)", "refs/heads"]).ok().await?.text();
     Ok(listed
         .lines()
         .filter_map(|line| {
