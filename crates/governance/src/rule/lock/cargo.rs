@@ -21,8 +21,11 @@ pub(super) fn read(tree: &Tree) -> Result<Lock, String> {
     let mut lock = Lock::default();
     let mut ids = BTreeSet::new();
     let mut places = Places::default();
+    let sums = tree.get("metadata").map(Tree::table).unwrap_or_default();
+    let sums: HashMap<&str, &str> =
+        sums.iter().filter_map(|(key, sum)| Some((key.as_str(), sum.text()?))).collect();
     for (at, package) in packages.iter().enumerate() {
-        let entry = entry(package, tree)?;
+        let entry = entry(package, &sums)?;
         if entry.kind != Kind::Local && !ids.insert(entry.id.clone()) {
             return Err(format!("`{}` is there twice", entry.shown()));
         }
@@ -53,7 +56,7 @@ fn format(tree: &Tree) -> Result<u8, String> {
     }
 }
 
-fn entry(package: &Tree, tree: &Tree) -> Result<Entry, String> {
+fn entry(package: &Tree, sums: &HashMap<&str, &str>) -> Result<Entry, String> {
     let name = package.text_at("name").ok_or("a package has no name")?;
     let version = package
         .text_at("version")
@@ -83,18 +86,17 @@ fn entry(package: &Tree, tree: &Tree) -> Result<Entry, String> {
     };
     if let Some(source) = source {
         entry.origins.insert(source.split('#').next().unwrap_or_default().to_owned());
-        let sum = package.text_at("checksum").or_else(|| old_sum(package, tree));
+        let sum = package.text_at("checksum").or_else(|| old_sum(package, sums));
         entry.sums.extend(sum.map(|sum| (String::new(), sum.to_owned())));
     }
     Ok(entry)
 }
 
 /// Version 1 keeps checksums apart: `"checksum NAME VERSION (SOURCE)" = "..."`.
-fn old_sum<'t>(package: &Tree, tree: &'t Tree) -> Option<&'t str> {
-    let metadata = tree.get("metadata")?;
+fn old_sum<'t>(package: &Tree, sums: &HashMap<&str, &'t str>) -> Option<&'t str> {
     let word = |key| package.text_at(key);
     let key = format!("checksum {} {} ({})", word("name")?, word("version")?, word("source")?);
-    metadata.text_at(&key).filter(|sum| *sum != "<none>")
+    sums.get(key.as_str()).copied().filter(|sum| *sum != "<none>")
 }
 
 /// A source as it was written before version 4 of the format, which encodes branches and tags.

@@ -14,6 +14,9 @@ pub(super) mod legacy;
 /// The longest place of a package that is judged, in bytes.
 const PLACE_BYTES_MAX: usize = 2048;
 
+/// The most bytes of places that are tried to find what packages need.
+const TRIED_BYTES_MAX: usize = 1 << 29;
+
 /// The folder that packages lie in.
 const FOLDER: &str = "node_modules/";
 
@@ -30,6 +33,7 @@ pub(super) fn read(tree: &Tree) -> Result<Lock, String> {
         lock.entries.push(entry(place, package, &bundles)?);
     }
     let mut count = 0;
+    let mut tried = 0;
     for (at, (place, package)) in packages.iter().enumerate() {
         if let Some(target) = link(package).and_then(|target| places.get(target)) {
             lock.entries[at].needs.push(*target);
@@ -39,7 +43,11 @@ pub(super) fn read(tree: &Tree) -> Result<Lock, String> {
             if count > NEEDS_MAX {
                 return Err(format!("its entries need more than {NEEDS_MAX} others"));
             }
-            match find(&places, place, name) {
+            let found = find(&places, (place, name), &mut tried);
+            if tried > TRIED_BYTES_MAX {
+                return Err("its packages lie too deep to find what they need".to_owned());
+            }
+            match found {
                 Some(found) => {
                     lock.entries[at].needs.push(found);
                     lock.entries[at].ranges.push((found, range.to_owned()));
@@ -171,13 +179,21 @@ fn needs(package: &Tree, kind: Kind) -> BTreeMap<&str, (&str, bool)> {
     needs
 }
 
-/// Where node finds a package: in the nearest folder up from the place.
-fn find(places: &HashMap<&str, usize>, place: &str, name: &str) -> Option<usize> {
+/// Where node finds a package: in the nearest folder up from the place. `tried` grows by the bytes looked at.
+fn find(
+    places: &HashMap<&str, usize>,
+    (place, name): (&str, &str),
+    tried: &mut usize,
+) -> Option<usize> {
     let mut folder = Some(place);
     while let Some(here) = folder {
+        if *tried > TRIED_BYTES_MAX {
+            return None;
+        }
         if !here.ends_with("node_modules") {
             let slash = if here.is_empty() { "" } else { "/" };
             let candidate = format!("{here}{slash}{FOLDER}{name}");
+            *tried += candidate.len();
             if let Some(at) = places.get(candidate.as_str()) {
                 return Some(*at);
             }

@@ -220,6 +220,19 @@ fn scripts_that_are_new_need_a_person() {
 }
 
 #[test]
+fn a_lock_made_to_take_long_is_refused() {
+    let deep = format!("{}/node_modules/x", "a/".repeat(1000).trim_end_matches('/'));
+    let needs = |count: usize| -> Value {
+        (0..count)
+            .map(|at| (format!("n{at}"), "1".into()))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
+    };
+    let said = placed(Deny, &deep, needing("x", "1.0.0", "dependencies", needs(800)));
+    assert!(said.contains("its packages lie too deep"), "{said}");
+}
+
+#[test]
 fn bundled_packages_have_a_bundle_around_them() {
     let inside = "node_modules/a/node_modules/inner";
     let bundled = json!({ "version": "1.0.0", "inBundle": true });
