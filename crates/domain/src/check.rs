@@ -54,6 +54,8 @@ pub struct CheckResult {
     pub exit: Option<i32>,
     /// Each test by name, where the output names them.
     pub tests: BTreeMap<String, TestOutcome>,
+    /// Whether more was printed than is kept: no test is read out of what is left, the exit status alone counts.
+    pub cut: bool,
     /// The first failing lines, for quoting.
     pub excerpt: String,
     /// Wall time in milliseconds, set-up not included.

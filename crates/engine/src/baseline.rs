@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use domain::check::{CheckResult, TestOutcome};
+use domain::check::{Check, CheckResult, TestOutcome};
+use domain::{CommitId, Digest};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
@@ -12,8 +13,17 @@ struct Document {
     passed: Vec<String>,
     failed: Vec<String>,
     skipped: Vec<String>,
+    #[serde(default)]
+    cut: bool,
     excerpt: String,
     millis: u64,
+}
+
+/// Under which a check's result on a commit is kept: the same repository, commit, command and image.
+pub(crate) fn key(repository: &str, base: &CommitId, check: &Check, image: &str) -> Digest {
+    let text = format!("{check:?}");
+    let parts = ["1", repository, base.as_str(), &text, image];
+    Digest::of_parts(parts.map(str::as_bytes))
 }
 
 /// The document of a result.
@@ -31,6 +41,7 @@ pub(crate) fn document(result: &CheckResult) -> serde_json::Value {
         passed: names(TestOutcome::Passed),
         failed: names(TestOutcome::Failed),
         skipped: names(TestOutcome::Skipped),
+        cut: result.cut,
         excerpt: result.excerpt.clone(),
         millis: result.millis,
     };
@@ -51,6 +62,7 @@ pub(crate) fn read(document: &serde_json::Value) -> Option<CheckResult> {
     Some(CheckResult {
         exit: document.exit,
         tests,
+        cut: document.cut,
         excerpt: document.excerpt,
         millis: document.millis,
     })
@@ -69,6 +81,7 @@ mod tests {
                 ("b".to_owned(), TestOutcome::Failed),
                 ("c".to_owned(), TestOutcome::Skipped),
             ]),
+            cut: false,
             excerpt: "assertion failed".to_owned(),
             millis: 12,
         };

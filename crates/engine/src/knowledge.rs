@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 use agent::context::{Advisories, Match, Versions};
 use domain::agent::{Brain, Playbook};
 use domain::dependency::{Ecosystem as Kind, Left, Why};
-use toolbox::advisories::{Database, Kind as AdvisoryKind};
+use toolbox::advisories::{Database, Kind as AdvisoryKind, LoadReport, Matching};
 use toolbox::dependencies::{Ecosystem, Published};
+use toolbox::files::FileSet;
 use toolbox::registry::{self, Endpoint, Registry, RegistryError};
 
 use crate::perform::{Stage, StepError};
@@ -23,7 +23,7 @@ pub(crate) struct Knowledge {
 
 impl Knowledge {
     /// Puts together what the run's definition and the host allow.
-    pub(crate) async fn gather(stage: &Stage<'_>) -> Result<Self, StepError> {
+    pub(crate) async fn gather(stage: &Stage<'_>, files: &FileSet) -> Result<Self, StepError> {
         let workshop = stage.house.workshop()?;
         let endpoints: Vec<Endpoint> = workshop
             .presets
@@ -44,8 +44,9 @@ impl Knowledge {
         let Brain::Playbook(playbook) = &stage.agent.brain;
         let advisories = match playbook {
             Playbook::Updates(_) => Known::default(),
-            Playbook::Remediation(_) => {
-                load(stage.facts.request.advisories.as_ref().map(PathBuf::from)).await?
+            Playbook::Remediation(settings) => {
+                let folder = stage.facts.request.advisories.as_ref().map(PathBuf::from);
+                load(folder, &present(files, &settings.ecosystems)).await?
             }
         };
         Ok(Self { ecosystems, registries, advisories })
@@ -65,24 +66,50 @@ impl Knowledge {
     pub(crate) fn advisories(&self) -> &dyn Advisories {
         &self.advisories
     }
-
-    /// Advisories that name a package here and could not be decided for its version.
-    pub(crate) fn undecided(&self) -> Vec<Left> {
-        let held = self.advisories.undecided.lock().unwrap_or_else(PoisonError::into_inner);
-        held.values().cloned().collect()
-    }
 }
 
-async fn load(path: Option<PathBuf>) -> Result<Known, StepError> {
+/// The ecosystems that are to be worked on and have a project here.
+fn present(files: &FileSet, wanted: &[Kind]) -> Vec<Kind> {
+    toolbox::dependencies::all()
+        .into_iter()
+        .filter(|ecosystem| wanted.is_empty() || wanted.contains(&ecosystem.kind()))
+        .filter(|ecosystem| !ecosystem.discover(files).projects.is_empty())
+        .map(|ecosystem| ecosystem.kind())
+        .collect()
+}
+
+/// Advisories that say nothing of an ecosystem are no proof that it is clean.
+fn silent<'a>(
+    folder: &'a str,
+    report: &'a LoadReport,
+    present: &'a [Kind],
+) -> impl Iterator<Item = Left> + 'a {
+    let silent = present.iter().filter(|kind| !report.by_ecosystem.contains_key(kind));
+    silent.map(move |kind| Left {
+        ecosystem: Some(*kind),
+        advisory: None,
+        package: folder.to_owned(),
+        version: String::new(),
+        why: Why::Unreadable,
+        detail: format!(
+            "none of its {} advisories is about {kind}: whether packages of {kind} have any is not known; \
+             name a folder with advisories for {kind} too, or leave {kind} out in the definition's `ecosystems`",
+            report.advisories
+        ),
+    })
+}
+
+async fn load(path: Option<PathBuf>, present: &[Kind]) -> Result<Known, StepError> {
     let path = path.ok_or_else(|| {
         StepError::policy("no advisories were named; give a folder with --advisories")
     })?;
+    let folder = path.display().to_string();
     let (database, report) =
         crate::supervise::blocking("load advisories", move || Database::load(&path))
             .await
             .map_err(crate::HouseError::from)?
             .map_err(|error| StepError::policy(crate::chain(&error)))?;
-    let unreadable = report
+    let unreadable: Vec<Left> = report
         .unreadable
         .iter()
         .map(|file| Left {
@@ -93,13 +120,9 @@ async fn load(path: Option<PathBuf>) -> Result<Known, StepError> {
             why: Why::Unreadable,
             detail: file.reason.clone(),
         })
+        .chain(silent(&folder, &report, present))
         .collect();
-    Ok(Known {
-        database: Some(database),
-        ecosystems: toolbox::dependencies::all(),
-        unreadable,
-        undecided: Mutex::default(),
-    })
+    Ok(Known { database: Some(database), ecosystems: toolbox::dependencies::all(), unreadable })
 }
 
 /// The registries of this host's package managers.
@@ -130,31 +153,22 @@ struct Known {
     database: Option<Database>,
     ecosystems: Vec<Box<dyn Ecosystem>>,
     unreadable: Vec<Left>,
-    undecided: Mutex<BTreeMap<(String, String, String), Left>>,
+}
+
+impl Known {
+    fn found(&self, kind: Kind, package: &str, version: &str) -> Option<Matching> {
+        let database = self.database.as_ref()?;
+        let ecosystem = self.ecosystems.iter().find(|e| e.kind() == kind)?;
+        Some(database.matching(kind, package, version, &|a, b| ecosystem.compare(a, b)))
+    }
 }
 
 impl Advisories for Known {
     fn matching(&self, kind: Kind, package: &str, version: &str) -> Vec<Match> {
-        let ecosystem = self.ecosystems.iter().find(|e| e.kind() == kind);
-        let (Some(database), Some(ecosystem)) = (&self.database, ecosystem) else {
-            return Vec::new();
-        };
-        let found = database.matching(kind, package, version, &|a, b| ecosystem.compare(a, b));
-        let mut undecided = self.undecided.lock().unwrap_or_else(PoisonError::into_inner);
-        for one in found.undecided {
-            let key = (one.id.clone(), package.to_owned(), version.to_owned());
-            undecided.entry(key).or_insert_with(|| Left {
-                ecosystem: Some(kind),
-                advisory: Some(one.id),
-                package: package.to_owned(),
-                version: version.to_owned(),
-                why: Why::Unreadable,
-                detail: one.reason,
-            });
-        }
+        let found = self.found(kind, package, version).map(|found| found.matches);
         found
-            .matches
             .into_iter()
+            .flatten()
             .map(|found| Match {
                 id: found.id,
                 aliases: found.aliases,
@@ -165,7 +179,51 @@ impl Advisories for Known {
             .collect()
     }
 
+    fn undecided(&self, kind: Kind, package: &str, version: &str) -> Vec<(String, String)> {
+        let found = self.found(kind, package, version).map(|found| found.undecided);
+        found.into_iter().flatten().map(|one| (one.id, one.reason)).collect()
+    }
+
     fn unreadable(&self) -> Vec<Left> {
         self.unreadable.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::RepoPath;
+    use toolbox::files::Content;
+
+    use super::*;
+
+    #[test]
+    fn advisories_that_say_nothing_of_an_ecosystem_do_not_call_it_clean() {
+        let mut files = FileSet::new();
+        for (path, text) in [
+            (
+                "package-lock.json",
+                "{ \"name\": \"sample\", \"lockfileVersion\": 3, \"packages\": { \"\": {} } }",
+            ),
+            ("package.json", "{ \"name\": \"sample\", \"version\": \"1.0.0\" }"),
+            (
+                "Cargo.toml",
+                "[package]\nname = \"sample\"\nversion = \"0.1.0\"\nedition = \"2021\"\n",
+            ),
+        ] {
+            let path = RepoPath::new(path).unwrap();
+            files.set(path, Content::Bytes(text.as_bytes().to_vec()));
+        }
+        let here = present(&files, &[]);
+        assert_eq!(here, [Kind::Cargo, Kind::Npm]);
+        assert_eq!(present(&files, &[Kind::Cargo, Kind::Python]), [Kind::Cargo]);
+        let report = LoadReport {
+            advisories: 3,
+            by_ecosystem: BTreeMap::from([(Kind::Cargo, 3)]),
+            ..LoadReport::default()
+        };
+        let left: Vec<Left> = silent("advisories", &report, &here).collect();
+        let told: Vec<_> = left.iter().map(|l| (l.ecosystem, l.package.as_str())).collect();
+        assert_eq!(told, [(Some(Kind::Npm), "advisories")]);
+        assert!(left.iter().all(|left| left.why.makes_incomplete()));
     }
 }

@@ -14,6 +14,7 @@ pub mod failpoint;
 mod house;
 mod keeper;
 mod knowledge;
+mod open_proposals;
 mod outbox;
 mod perform;
 mod persist;

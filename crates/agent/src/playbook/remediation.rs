@@ -87,6 +87,9 @@ pub(super) async fn run(
 impl Tried {
     /// Matches every graph once more; `broken` are moves that a check took out again.
     pub(super) fn prove(mut self, work: &mut Work<'_>, broken: &[Broken]) {
+        for at in 0..work.checkout.places().len() {
+            Policy::undecided(work, at);
+        }
         for (at, before, mut given_up) in std::mem::take(&mut self.projects) {
             let here = || broken.iter().filter(|broken| broken.one.place == at);
             let no_way = |broken: &Broken| NoWay { why: broken.why, detail: broken.words.clone() };

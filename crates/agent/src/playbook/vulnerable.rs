@@ -110,16 +110,12 @@ impl Policy {
         found
     }
 
-    /// What matches and asks for no change, or cannot be changed because it is from no registry.
-    pub(super) fn set_aside(&self, work: &mut Work<'_>, at: usize) {
-        let place = &work.checkout.places()[at];
-        let kind = place.project.ecosystem;
+    /// What cannot be told of the versions that are locked now: it may match.
+    pub(super) fn undecided(work: &mut Work<'_>, at: usize) {
+        let kind = work.checkout.places()[at].project.ecosystem;
         let graph = work.checkout.graph(at);
-        for package in &graph.packages {
-            if package.source == Source::Workspace {
-                continue;
-            }
-            let advisories = work.context.advisories;
+        let advisories = work.context.advisories;
+        for package in graph.packages.iter().filter(|p| p.source != Source::Workspace) {
             for (id, reason) in advisories.undecided(kind, &package.name, &package.version) {
                 work.left.push(Left {
                     ecosystem: Some(kind),
@@ -129,6 +125,18 @@ impl Policy {
                     why: Why::Unreadable,
                     detail: format!("it cannot be told whether it matches: {reason}"),
                 });
+            }
+        }
+    }
+
+    /// What matches and asks for no change, or cannot be changed because it is from no registry.
+    pub(super) fn set_aside(&self, work: &mut Work<'_>, at: usize) {
+        let place = &work.checkout.places()[at];
+        let kind = place.project.ecosystem;
+        let graph = work.checkout.graph(at);
+        for package in &graph.packages {
+            if package.source == Source::Workspace {
+                continue;
             }
             for matched in work.context.advisories.matching(kind, &package.name, &package.version) {
                 work.notes.insert(matched.id.clone(), matched.summary.clone());

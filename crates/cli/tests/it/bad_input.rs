@@ -20,12 +20,28 @@ fn a_place_that_is_no_repository_is_named() {
 }
 
 #[test]
+fn a_repository_elsewhere_is_refused_before_anything_begins() {
+    let house = Household::with_sample();
+    for url in ["https://forge.invalid/team/sample.git", "ssh://git@forge.invalid/team/sample.git"]
+    {
+        let told = house.hob(&["run", "dependency-updates", "--repo", url]);
+        fixable(told, &[url, "git clone"]);
+    }
+    assert_eq!(house.runs().len(), 0);
+}
+
+#[test]
 fn a_word_that_is_nearly_right_is_told() {
     let house = Household::with_sample();
     fixable(house.hob(&["run", "dependency-update", "--repo", "repo"]), &["`dependency-updates`"]);
     let key = house.hob(&["run", "dependency-updates", "--repo", "repo", "--set", "lvel=minor"]);
     let key = key.expect(1);
-    assert!(key.said.contains("did you mean `level`?"), "{}", key.said);
+    assert!(
+        key.said.contains("--set: `lvel` cannot be set; did you mean `level`?"),
+        "{}",
+        key.said
+    );
+    assert!(key.said.contains("for example: --set level=minor"), "{}", key.said);
     let flag = house.hob(&["run", "dependency-updates", "--rpo", "repo"]).expect(2);
     assert!(flag.said.contains("--repo"), "{}", flag.said);
 }

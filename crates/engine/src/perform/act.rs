@@ -5,11 +5,10 @@ use agent::outcome::{BrainError, Ending, Outcome};
 use agent::playbook::Playbook;
 use domain::MachineId;
 use domain::agent::{Brain, Grouping, Playbook as Playbooks};
-use domain::dependency::{Left, Update};
+use domain::check::Check;
+use domain::dependency::Update;
 use runs::Done;
 use serde_json::json;
-use store::port::ProposalFilter;
-use store::record::ProposalState;
 
 use super::{Stage, StepError};
 use crate::audit::Note;
@@ -32,12 +31,12 @@ impl From<BrainError> for StepError {
 pub(super) async fn act(stage: &mut Stage<'_>, id: MachineId) -> Result<Done, StepError> {
     let base = stage.base()?;
     let files = stage.base_files(&base).await?;
-    let knowledge = Knowledge::gather(stage).await?;
+    let knowledge = Knowledge::gather(stage, &files).await?;
     let machine = stage.launch(id).await?;
     stage.facts.machines.acted = Some(id);
     stage.check_out(&*machine, &base).await?;
     let mut outcome = think(stage, &knowledge, &files, &*machine).await?;
-    no_false_green(&mut outcome, knowledge.undecided());
+    no_false_green(&mut outcome);
     stage.house.failpoint.hit("brain-done");
     stage.house.keep_machine(machine);
     let ending = outcome.ending;
@@ -68,7 +67,7 @@ async fn think(
         listener: stage.house.listener.clone(),
     };
     let checks = super::verify::checks(stage, files);
-    let previous = previous(stage);
+    let previous = previous(stage, &checks.checks).await?;
     let proposed = proposed(stage).await?;
     let ecosystems = knowledge.ecosystems();
     let context = Context {
@@ -85,18 +84,8 @@ async fn think(
     Ok(Playbook::new(playbook.clone()).run(&context, &workspace).await?)
 }
 
-/// What could not be decided makes the outcome incomplete; nothing to do is not said over it.
-fn no_false_green(outcome: &mut Outcome, undecided: Vec<Left>) {
-    for left in undecided {
-        let stays = outcome
-            .updates
-            .iter()
-            .all(|update| update.package != left.package || update.from != left.version);
-        if stays && !outcome.left.contains(&left) {
-            outcome.complete = false;
-            outcome.left.push(left);
-        }
-    }
+/// Nothing to do is not said over what could not be read.
+fn no_false_green(outcome: &mut Outcome) {
     if !outcome.complete && outcome.ending == Ending::NoChange {
         outcome.ending = Ending::HandOver;
         outcome.title =
@@ -120,13 +109,7 @@ async fn proposed(stage: &Stage<'_>) -> Result<Vec<Update>, StepError> {
     if stage.one_proposal_at_a_time() {
         return Ok(Vec::new());
     }
-    let filter = ProposalFilter {
-        agent: Some(stage.agent.name.clone()),
-        repository: Some(stage.repository()?),
-        states: vec![ProposalState::Open, ProposalState::Approved],
-        ..ProposalFilter::default()
-    };
-    let open = stage.house.store.proposals(filter).await.map_err(crate::HouseError::from)?;
+    let open = stage.open_proposals().await?;
     let base = stage.base()?;
     let updates = open
         .into_iter()
@@ -139,8 +122,8 @@ async fn proposed(stage: &Stage<'_>) -> Result<Vec<Update>, StepError> {
 }
 
 /// What the last attempt did and what broke, for this one.
-fn previous(stage: &Stage<'_>) -> Option<Previous> {
-    let previous = stage.facts.previous.as_ref()?;
+async fn previous(stage: &Stage<'_>, checks: &[Check]) -> Result<Option<Previous>, StepError> {
+    let Some(previous) = &stage.facts.previous else { return Ok(None) };
     let failures = previous
         .checks
         .iter()
@@ -151,12 +134,11 @@ fn previous(stage: &Stage<'_>) -> Option<Previous> {
             excerpt: check.excerpt.clone(),
         })
         .collect();
-    Some(Previous {
-        updates: previous.updates.clone(),
-        left: previous.left.clone(),
-        failures,
-        baseline: Vec::new(),
-    })
+    // All of them or none: the brain runs those on the base itself that it is not told of.
+    let kept = super::verify::kept_baseline(stage, &stage.base()?, checks).await?;
+    let baseline = kept.into_iter().collect::<Option<Vec<_>>>().unwrap_or_default();
+    let (updates, left) = (previous.updates.clone(), previous.left.clone());
+    Ok(Some(Previous { updates, left, failures, baseline }))
 }
 
 fn record(stage: &mut Stage<'_>, outcome: Outcome) {

@@ -7,8 +7,6 @@ use forge::export::Authorship;
 use forge::ingest::Attempt;
 use runs::Done;
 use sandbox::port::TRANSFER_FOLDER;
-use store::port::ProposalFilter;
-use store::record::ProposalState;
 
 use super::{Stage, StepError, machine};
 use crate::audit::Note;
@@ -114,13 +112,7 @@ async fn already_proposed(
     stage: &Stage<'_>,
     change: &Change,
 ) -> Result<Option<ProposalReport>, StepError> {
-    let filter = ProposalFilter {
-        agent: Some(stage.agent.name.clone()),
-        repository: Some(stage.repository()?),
-        states: vec![ProposalState::Open, ProposalState::Approved],
-        ..ProposalFilter::default()
-    };
-    let open = stage.house.store.proposals(filter).await.map_err(crate::HouseError::from)?;
+    let open = stage.open_proposals().await?;
     let tree = change.tree.as_str();
     let same = open.into_iter().find(|proposal| {
         proposal.base == change.base

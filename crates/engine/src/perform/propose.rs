@@ -91,15 +91,8 @@ async fn own(stage: &Stage<'_>) -> Result<Option<Proposal>, StepError> {
 
 /// Older open proposals of the same agent for the same branch make room: the newest work counts.
 async fn supersede_older(stage: &mut Stage<'_>, newer: &Proposal) -> Result<(), StepError> {
-    let filter = ProposalFilter {
-        agent: Some(newer.agent.clone()),
-        repository: Some(newer.repository.clone()),
-        states: vec![ProposalState::Open, ProposalState::Approved],
-        ..ProposalFilter::default()
-    };
     let target = newer.facts.get("target").cloned();
-    let open = stage.house.store.proposals(filter).await.map_err(crate::HouseError::from)?;
-    for mut older in open {
+    for mut older in stage.open_proposals().await? {
         if older.facts.get("target") != target.as_ref() || older.run == newer.run {
             continue;
         }

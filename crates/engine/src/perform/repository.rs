@@ -50,7 +50,7 @@ impl Stage<'_> {
     }
 
     /// The repository in canonical text.
-    pub(super) fn repository(&self) -> Result<String, StepError> {
+    pub(crate) fn repository(&self) -> Result<String, StepError> {
         Ok(self.source()?.identity())
     }
 

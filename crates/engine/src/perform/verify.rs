@@ -179,6 +179,26 @@ fn conclude(stage: &mut Stage<'_>) -> Result<Done, StepError> {
     Err(StepError { class: FailureClass::Checks, reason })
 }
 
+/// What is kept of the checks' results on the base, in their order.
+pub(super) async fn kept_baseline(
+    stage: &Stage<'_>,
+    base: &CommitId,
+    checks: &[Check],
+) -> Result<Vec<Option<CheckResult>>, StepError> {
+    let mut results = Vec::new();
+    for check in checks {
+        let key = baseline_key(stage, base, check)?;
+        let kept = stage.house.store.baseline(key).await.map_err(crate::HouseError::from)?;
+        results.push(kept.as_ref().and_then(crate::baseline::read));
+    }
+    Ok(results)
+}
+
+fn baseline_key(stage: &Stage<'_>, base: &CommitId, check: &Check) -> Result<Digest, StepError> {
+    let image = &stage.agent.sandbox.image;
+    Ok(crate::baseline::key(&stage.repository()?, base, check, image))
+}
+
 /// The same checks on the base alone: from an earlier run on the same commit, or in a machine of their own.
 async fn baseline(
     stage: &mut Stage<'_>,
@@ -186,18 +206,7 @@ async fn baseline(
     base: &CommitId,
     checks: &[Check],
 ) -> Result<Vec<CheckResult>, StepError> {
-    let repository = stage.repository()?;
-    let image = stage.agent.sandbox.image.clone();
-    let key = |check: &Check| {
-        let text = format!("{check:?}");
-        let parts = ["1", &repository, base.as_str(), &text, &image];
-        Digest::of_parts(parts.map(str::as_bytes))
-    };
-    let mut results: Vec<Option<CheckResult>> = Vec::new();
-    for check in checks {
-        let kept = stage.house.store.baseline(key(check)).await.map_err(crate::HouseError::from)?;
-        results.push(kept.as_ref().and_then(crate::baseline::read));
-    }
+    let mut results = kept_baseline(stage, base, checks).await?;
     if results.iter().any(Option::is_none) {
         let line = "running the checks on the base commit first, for comparison".to_owned();
         stage.house.listener.hear(&Progress::Note { line });
@@ -209,7 +218,7 @@ async fn baseline(
                 continue;
             }
             let (result, _) = stage.run_check(&bench, check).await?;
-            let key = key(check);
+            let key = baseline_key(stage, base, check)?;
             if result.exit.is_some() {
                 let tx = store::transaction::Transaction {
                     baselines: vec![(key, crate::baseline::document(&result))],

@@ -4,12 +4,12 @@ use domain::event::Event;
 use domain::{Actor, EventId, RunId};
 use forge::Source;
 use routing::admission::{Admission, Standing, decide, identity};
-use routing::definition::{Setting, read};
+use routing::definition::{DefinitionError, OverrideError, Setting, read};
 use runs::{Limits, Run};
 use serde_json::json;
 use store::error::CommitError;
-use store::port::{ProposalFilter, RunFilter};
-use store::record::{AgentVersion, EventOutcome, OutcomeRow, ProposalState, RunRow};
+use store::port::RunFilter;
+use store::record::{AgentVersion, EventOutcome, OutcomeRow, RunRow};
 use store::transaction::{Guard, Write};
 
 use crate::audit::{Note, Scribe};
@@ -17,6 +17,9 @@ use crate::error::HouseError;
 use crate::facts::{Facts, Request};
 use crate::house::House;
 use crate::progress::Progress;
+
+/// How often a run that began at the same instant may have ended before it could be joined.
+const RACES_MAX: usize = 8;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -45,10 +48,22 @@ fn agent(definition: &str, settings: &[String]) -> Result<domain::agent::Agent, 
         .iter()
         .map(|text| text.parse::<Setting>())
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| HouseError::Fixable { problem: error.to_string(), hint: None })?;
-    read(definition, &settings).map_err(|error| {
-        HouseError::fixable(error.to_string(), "`hob agents check FILE` shows all that is wrong")
+        .map_err(|error| bad_setting(&error))?;
+    read(definition, &settings).map_err(|error| match &error {
+        DefinitionError::Override(error) => bad_setting(error),
+        DefinitionError::TooLarge { .. }
+        | DefinitionError::NoFrontMatter
+        | DefinitionError::Front { .. }
+        | DefinitionError::Value { .. } => HouseError::fixable(
+            error.to_string(),
+            "`hob agents check FILE` shows all that is wrong",
+        ),
     })
+}
+
+fn bad_setting(error: &OverrideError) -> HouseError {
+    let hint = format!("for example: --set {}", error.example());
+    HouseError::fixable(format!("--set: {error}"), hint)
 }
 
 impl House {
@@ -57,6 +72,16 @@ impl House {
         let agent = agent(&asked.definition, &asked.settings)?;
         let source = Source::find(&asked.source, std::path::Path::new("/"))
             .map_err(|error| HouseError::fixable(crate::chain(&error), error.hint()))?;
+        // Found out here, not after machines have worked for it: a branch can only be made where git may write.
+        if let Source::Remote(url) = &source {
+            return Err(HouseError::fixable(
+                format!(
+                    "`{}` is not on this host, and a proposal is a branch in the repository",
+                    url.as_str()
+                ),
+                format!("run `git clone {}`, and give the clone to --repo", url.as_str()),
+            ));
+        }
         let scratch = self.scratch()?;
         self.mirrors
             .look(&source, asked.branch.as_deref(), scratch.path())
@@ -64,7 +89,7 @@ impl House {
             .map_err(|error| HouseError::fixable(crate::chain(&error), error.hint()))?;
         let repository = source.identity();
         let work = identity(&agent, &repository, asked.branch.as_deref().unwrap_or("HEAD"));
-        loop {
+        for _ in 0..RACES_MAX {
             let standing = self.standing(&agent.name, &repository, &work.to_string()).await?;
             let event = self.event(actor, &asked, &agent.name);
             match decide(&agent, &asked.source, &standing) {
@@ -99,6 +124,12 @@ impl House {
                 }
             }
         }
+        Err(HouseError::fixable(
+            format!(
+                "{RACES_MAX} other runs of the same work began and ended while this one was accepted"
+            ),
+            "look at `hob runs list`, and ask again",
+        ))
     }
 
     async fn standing(
@@ -119,13 +150,7 @@ impl House {
             .into_iter()
             .find(|row| row.run.state.name() != "proposed")
             .map(|row| row.id);
-        let filter = ProposalFilter {
-            agent: Some(agent.to_owned()),
-            repository: Some(repository.to_owned()),
-            states: vec![ProposalState::Open, ProposalState::Approved],
-            ..ProposalFilter::default()
-        };
-        let open = self.store.proposals(filter).await?.len();
+        let open = self.open_proposals(agent, repository).await?.len();
         Ok(Standing { unfinished, open_proposals: u32::try_from(open).unwrap_or(u32::MAX) })
     }
 

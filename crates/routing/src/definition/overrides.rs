@@ -56,6 +56,37 @@ pub const KEYS: [&str; 13] = [
     "attempts",
 ];
 
+/// A value that can be given, for each key.
+const EXAMPLES: [(&str, &str); 13] = [
+    ("level", "minor"),
+    ("group", "by-ecosystem"),
+    ("min_release_age", "3d"),
+    ("ignore", "serde,tokio"),
+    ("ignore_advisories", "RUSTSEC-2022-0013"),
+    ("development", "false"),
+    ("ecosystems", "cargo,npm"),
+    ("checks", "cargo test --locked"),
+    ("memory", "4GiB"),
+    ("disk", "8GiB"),
+    ("time", "30m"),
+    ("cpus", "2"),
+    ("attempts", "2"),
+];
+
+impl OverrideError {
+    /// A setting that would be taken: of the key that was meant, where that can be told.
+    pub fn example(&self) -> String {
+        let meant = match self {
+            Self::Form { text } => nearest(text.trim(), KEYS),
+            Self::UnknownKey { nearest, .. } => nearest.clone(),
+            Self::Value { key, .. } => Some(key.clone()),
+        };
+        let of_key = |(key, _): &&(&str, &str)| meant.as_deref() == Some(*key);
+        let (key, value) = EXAMPLES.iter().find(of_key).unwrap_or(&EXAMPLES[0]);
+        if value.contains(' ') { format!("'{key}={value}'") } else { format!("{key}={value}") }
+    }
+}
+
 impl std::str::FromStr for Setting {
     type Err = OverrideError;
 

@@ -3,7 +3,7 @@
 use domain::agent::{Brain, NetworkGrant, Playbook, UpdateLevel};
 use proptest::prelude::*;
 
-use super::{Setting, read};
+use super::{DefinitionError, OverrideError, Setting, read};
 
 const SMALL: &str = "---\nname: small\nbrain: playbook\nplaybook: { name: dependencies }\nscope:\n  paths: [\"**/Cargo.toml\"]\n---\nProse.\n";
 
@@ -66,6 +66,33 @@ fn a_setting_that_does_not_exist_names_the_nearest() {
     assert!(error.contains("did you mean `level`?"), "{error}");
     let set: Setting = "level=huge".parse().unwrap();
     assert!(read(SMALL, &[set]).is_err());
+}
+
+#[test]
+fn a_bad_setting_comes_with_an_example_that_would_be_taken() {
+    let example = |text: &str| {
+        let set = text.parse::<Setting>().map_err(DefinitionError::from);
+        match set.and_then(|set| read(SMALL, &[set])) {
+            Err(DefinitionError::Override(error)) => error.example(),
+            other => panic!("{text}: {other:?}"),
+        }
+    };
+    assert_eq!(example("lvel=minor"), "level=minor");
+    assert_eq!(example("memory=much"), "memory=4GiB");
+    assert_eq!(example("chekcs"), "'checks=cargo test --locked'");
+    assert_eq!(example("what is this"), "level=minor");
+    for key in super::KEYS {
+        let wrong = OverrideError::Value {
+            key: key.to_owned(),
+            value: String::new(),
+            reason: String::new(),
+        };
+        let taken: Setting = wrong.example().trim_matches('\'').parse().unwrap();
+        assert!(taken.text().starts_with(&format!("{key}=")), "{key}: {}", taken.text());
+        // Not every playbook has every key; the value is one.
+        let read = read(SMALL, &[taken]);
+        assert!(!matches!(read, Err(DefinitionError::Override(_))), "{key}: {read:?}");
+    }
 }
 
 #[test]

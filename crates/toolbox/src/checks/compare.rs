@@ -5,6 +5,7 @@
 //! - A test that differs between two runs of one tree is *flaky*, not broken.
 //! - A test that vanished is told. Where the command is red as well, nobody can say that it still passes:
 //!   the command itself is newly failing.
+//! - Of an output that was cut only the exit status counts; red before and after says nothing then.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +29,8 @@ pub struct Comparison {
     pub still_failing: Vec<String>,
     /// Passed on the base and were not named with the change.
     pub vanished: Vec<String>,
-    /// Why the check says nothing: it could not be set up on either tree. Makes a run incomplete.
+    /// Why the check says nothing: it could not be set up on either tree, or it is red on both and its output
+    /// was cut. Makes a run incomplete.
     pub could_not_run: Option<String>,
     /// What a person should know besides.
     pub notes: Vec<String>,
@@ -66,7 +68,15 @@ pub fn compare(
     };
     let again = after_again.filter(|again| again.exit.is_some());
     comparison.by_name(base, after, again);
-    comparison.by_exit(base_exit, after_exit, again.and_then(|again| again.exit), base);
+    let again_exit = again.and_then(|again| again.exit);
+    comparison.by_exit(base_exit, after_exit, again_exit, base);
+    let red = after_exit != 0 && again_exit != Some(0);
+    if red && !comparison.is_broken() && (base.cut || after.cut) {
+        comparison.could_not_run = Some(
+            "it is red before and after, and printed more than hob keeps: what else fails is not known"
+                .to_owned(),
+        );
+    }
     comparison
 }
 

@@ -20,9 +20,11 @@ const SECTION_LINES: usize = 30;
 pub fn read(format: ResultFormat, result: &ExecResult) -> CheckResult {
     let (out, err) = (lines(&result.stdout), lines(&result.stderr));
     let failed = !result.success();
+    let cut = result.dropped_bytes > 0;
     CheckResult {
         exit: Some(result.exit.shell_code()),
-        tests: bounded(tests(format, &out, &err)),
+        tests: if cut { BTreeMap::new() } else { bounded(tests(format, &out, &err)) },
+        cut,
         excerpt: if failed { excerpt(format, &out, &err, result.exit, &[]) } else { String::new() },
         millis: result.millis,
     }
@@ -36,6 +38,7 @@ pub fn setup_failed(command: &Exec, result: &ExecResult) -> CheckResult {
     CheckResult {
         exit: None,
         tests: BTreeMap::new(),
+        cut: false,
         excerpt: head_chars(&text, QUOTE_MAX_CHARS),
         millis: result.millis,
     }

@@ -458,3 +458,22 @@ fn a_fix_that_keeps_the_promised_runtime_goes_before_a_nearer_one_that_breaks_it
         broken.outcome.body
     );
 }
+
+#[test]
+fn what_cannot_be_decided_of_the_versions_at_the_end_makes_it_incomplete() {
+    let undecided = |version: &str| {
+        let mut world = World::default()
+            .versions("a", &["1.0.0", "1.0.1", "1.0.2"])
+            .versions("b", &["1.0.0"])
+            .advisory("X-1", "a", "<1.0.1");
+        world.undecided.push(("X-9".to_owned(), "a".to_owned(), version.to_owned()));
+        world.remediate("a ^1.0\nb ^1.0\n", "a 1.0.0\nb 1.0.0\n")
+    };
+    // Neither what is gone from the lock nor what never gets into it is an open question.
+    for elsewhere in ["1.0.0", "1.0.2"] {
+        check(&undecided(elsewhere), &["Changed", "a 1.0.0 -> 1.0.1 closes X-1"]);
+    }
+    let left =
+        "left X-9 a 1.0.1: Unreadable: it cannot be told whether it matches: its range is no range";
+    check(&undecided("1.0.1"), &["Changed, incomplete", "a 1.0.0 -> 1.0.1 closes X-1", left]);
+}

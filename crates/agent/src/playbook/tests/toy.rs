@@ -34,6 +34,8 @@ pub(super) struct World {
     /// Id, package, range, informational.
     pub(super) advisories: Vec<(String, String, String, bool)>,
     pub(super) unreadable: Vec<Left>,
+    /// Id, package and version of advisories that cannot be decided.
+    pub(super) undecided: Vec<(String, String, String)>,
     /// Packages that the registry cannot be asked about.
     pub(super) unreachable: BTreeSet<String>,
     /// Versions that break the check.
@@ -243,6 +245,13 @@ impl Advisories for World {
                 fixed: Vec::new(),
             })
             .collect()
+    }
+
+    fn undecided(&self, _: Kind, package: &str, version: &str) -> Vec<(String, String)> {
+        let about =
+            |(_, name, of, ..): &&(String, String, String)| name == package && of == version;
+        let found = self.undecided.iter().filter(about);
+        found.map(|(id, ..)| (id.clone(), "its range is no range".to_owned())).collect()
     }
 
     fn unreadable(&self) -> Vec<Left> {

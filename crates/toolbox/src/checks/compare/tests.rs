@@ -5,11 +5,13 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// `0 a+ b- c~` is exit status 0 with a passed, b failed, c skipped; `!` alone is a set-up that failed.
+/// `0 a+ b- c~` is exit status 0 with a passed, b failed, c skipped; `!` alone is a set-up that failed, `0 cut` an
+/// output that was cut.
 fn result(text: &str) -> CheckResult {
     let mut words = text.split_whitespace();
     let exit = words.next().and_then(|word| word.parse().ok());
-    let tests = words.map(|word| {
+    let cut = text.ends_with(" cut");
+    let tests = words.filter(|word| *word != "cut").map(|word| {
         let (name, mark) = word.split_at(1);
         let outcome = match mark {
             "+" => TestOutcome::Passed,
@@ -18,7 +20,7 @@ fn result(text: &str) -> CheckResult {
         };
         (name.to_owned(), outcome)
     });
-    CheckResult { exit, tests: tests.collect(), excerpt: "told".to_owned(), millis: 1 }
+    CheckResult { exit, tests: tests.collect(), cut, excerpt: "told".to_owned(), millis: 1 }
 }
 
 fn shown(base: &str, after: &str, again: &str) -> String {
@@ -38,6 +40,20 @@ fn shown(base: &str, after: &str, again: &str) -> String {
         c.could_not_run.map(|_| "could not run; ").unwrap_or_default(),
         c.notes.join("; "),
     )
+}
+
+#[test]
+fn of_an_output_that_was_cut_only_the_exit_status_counts() {
+    assert_eq!(
+        shown("0 a+ b+", "0 cut", ""),
+        "vanished a b; tests that passed on the base and were not run: 2"
+    );
+    assert_eq!(shown("0 cut", "1 a- b+", ""), "newly failing a; ");
+    assert_eq!(shown("0 cut", "1 cut", ""), format!("newly failing {COMMAND}; "));
+    // Red on both: what else fails now may be in what was dropped.
+    assert!(shown("1 cut", "1 cut", "").starts_with("could not run; "));
+    assert!(shown("1 a- b+", "1 cut", "1 cut").contains(COMMAND));
+    assert_eq!(shown("1 cut", "0 cut", ""), "");
 }
 
 #[test]
@@ -94,6 +110,7 @@ fn any_result() -> impl Strategy<Value = CheckResult> {
     (proptest::option::of(0..3i32), tests).prop_map(|(exit, tests)| CheckResult {
         exit,
         tests,
+        cut: false,
         excerpt: String::new(),
         millis: 0,
     })
@@ -107,7 +124,7 @@ proptest! {
 
     #[test]
     fn a_green_base_and_a_red_change_are_never_called_fine(after in any_result()) {
-        let base = CheckResult { exit: Some(0), tests: BTreeMap::new(), excerpt: String::new(), millis: 0 };
+        let base = CheckResult { exit: Some(0), tests: BTreeMap::new(), cut: false, excerpt: String::new(), millis: 0 };
         let red = after.exit != Some(0);
         prop_assert!(!red || compare(&base, &after, None).is_broken());
     }

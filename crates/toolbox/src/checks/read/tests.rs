@@ -31,6 +31,16 @@ fn shown(format: ResultFormat, out: &str, err: &str) -> String {
 }
 
 #[test]
+fn no_test_is_read_out_of_an_output_that_was_cut() {
+    let whole = ran(include_str!("captures/cargo-test.stdout"), "");
+    assert!(!read(ResultFormat::CargoTest, &whole).tests.is_empty());
+    let result = read(ResultFormat::CargoTest, &ExecResult { dropped_bytes: 1, ..whole });
+    assert!(result.cut);
+    assert_eq!((result.exit, result.tests.len()), (Some(1), 0));
+    assert!(!result.excerpt.is_empty());
+}
+
+#[test]
 fn cargo_tests_are_named_by_binary_and_test() {
     let err = include_str!("captures/cargo-test.stderr");
     let out = include_str!("captures/cargo-test.stdout");
