@@ -8,6 +8,12 @@ use std::path::{Path, PathBuf};
 use crate::exit::Failure;
 use crate::usage::Global;
 
+/// How long a registry has for one answer where nothing else is said, in milliseconds.
+const REGISTRY_TIMEOUT_MS: u64 = 60_000;
+
+/// The longest that may be said, in seconds.
+const REGISTRY_TIMEOUT_MAX_S: u64 = 3600;
+
 /// What the process was given.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -25,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) no_color: bool,
     /// What to log.
     pub(crate) log: Option<String>,
+    /// How long a registry has for one answer, in milliseconds.
+    pub(crate) registry_timeout_ms: u64,
     /// Where a test lets the process die.
     pub(crate) failpoint: Option<String>,
     /// The whole environment, for the package managers' own configuration.
@@ -63,6 +71,7 @@ impl Settings {
                 .unwrap_or_else(|| if uid == 0 { "root".into() } else { format!("uid-{uid}") }),
             no_color: variable("NO_COLOR").is_some(),
             log: variable("HOB_LOG"),
+            registry_timeout_ms: registry_timeout_ms(variable("HOB_REGISTRY_TIMEOUT").as_deref())?,
             failpoint: variable("HOB_FAILPOINT"),
             environment,
         })
@@ -83,4 +92,15 @@ impl Settings {
             data.uid() == rustix::process::getuid().as_raw() && data.mode() & 0o077 == 0
         })
     }
+}
+
+fn registry_timeout_ms(seconds: Option<&str>) -> Result<u64, Failure> {
+    let Some(text) = seconds else { return Ok(REGISTRY_TIMEOUT_MS) };
+    let seconds = text.parse().ok().filter(|s| (1..=REGISTRY_TIMEOUT_MAX_S).contains(s));
+    seconds.map(|seconds: u64| seconds * 1000).ok_or_else(|| {
+        Failure::fixable(
+            format!("HOB_REGISTRY_TIMEOUT is `{text}`"),
+            format!("it is a number of seconds from 1 to {REGISTRY_TIMEOUT_MAX_S}"),
+        )
+    })
 }

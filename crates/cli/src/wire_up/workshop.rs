@@ -93,7 +93,7 @@ fn registries(settings: &Settings) -> Result<Client, Failure> {
         cache_dir: settings.data.join("cache/registry"),
         fresh_ms: REGISTRY_FRESH_MS,
         concurrency_max: 16,
-        timeout_ms: 60_000,
+        timeout_ms: settings.registry_timeout_ms,
         response_max_bytes: 256 * 1024 * 1024,
     })
     .map_err(|error| {

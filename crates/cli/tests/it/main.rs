@@ -1,7 +1,15 @@
 //! Whole-house stories: the real `hob` on real repositories, with real machines and registries.
 
 #[cfg(test)]
+mod bad_advisory;
+#[cfg(test)]
 mod bad_input;
+#[cfg(test)]
+mod bad_manifest;
+#[cfg(test)]
+mod bad_registry;
+#[cfg(test)]
+mod bad_repository;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]

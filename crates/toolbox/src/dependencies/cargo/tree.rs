@@ -49,6 +49,14 @@ impl Tree {
                 Err(error) => tree.left.push(left(path, Why::Unreadable, error.to_string())),
             }
         }
+        for path in files.paths().filter(|path| path.file_name() == LOCK) {
+            let manifest = path.parent().join(MANIFEST);
+            if !manifest.is_ok_and(|manifest| files.exists(&manifest)) {
+                let detail =
+                    format!("there is no {MANIFEST} beside it; restore it, or delete this file");
+                tree.left.push(left(path, Why::Unreadable, detail));
+            }
+        }
         for folder in vendored {
             let detail = "the crates that were vendored here are left as they are; \
                           after an update, `cargo vendor` has to be run";

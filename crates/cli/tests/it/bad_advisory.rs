@@ -1,0 +1,76 @@
+//! Advisories that are broken, withdrawn or at odds with each other never make a run say that all is well.
+
+use serde_json::Value;
+
+use crate::household::Household;
+
+const ADVISORY: &str = r#"{"schema_version": "1.6.0", "id": "SAMPLE-1", "modified": "2024-01-01T00:00:00Z",
+ "summary": "x", "affected": [{"package": {"ecosystem": "crates.io", "name": "itoa"},
+ "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}, {"fixed": "1.0.5"}]}]}]}"#;
+
+/// The report of a remediation with these advisories.
+#[track_caller]
+fn with(texts: &[&str], code: i32) -> Value {
+    let house = Household::with_sample();
+    let before = house.standing();
+    let folder = house.beside("advisories");
+    std::fs::create_dir(&folder).unwrap();
+    for (index, text) in texts.iter().enumerate() {
+        std::fs::write(folder.join(format!("{index}.json")), text).unwrap();
+    }
+    let words = ["run", "cve-remediation", "--repo", "repo", "--advisories", "advisories"];
+    let told = house.hob(&[&words[..], &["--set", "checks=true", "--json"]].concat());
+    let report = told.expect(code).json();
+    assert_eq!(house.standing(), before);
+    house.is_tidy();
+    report
+}
+
+#[test]
+fn a_withdrawn_advisory_asks_for_nothing() {
+    let withdrawn =
+        ADVISORY.replace("\"summary\"", "\"withdrawn\": \"2024-02-01T00:00:00Z\", \"summary\"");
+    let report = with(&[&withdrawn], 0);
+    assert_eq!(report["outcome"], "no_change", "{report:#}");
+    assert_eq!(report["complete"], true, "{report:#}");
+}
+
+#[test]
+fn a_range_that_cannot_be_understood_is_named() {
+    for broken in [
+        ADVISORY.replace("{\"introduced\": \"0\"}", "{\"introduced\": \"2.0.0\"}"),
+        ADVISORY.replace("\"1.0.5\"", "\"banana\""),
+    ] {
+        let report = with(&[&broken], 3);
+        assert_eq!(report["complete"], false, "{report:#}");
+        assert_eq!(report["left"][0]["package"], "itoa", "{report:#}");
+    }
+}
+
+#[test]
+fn of_two_accounts_of_one_advisory_the_stricter_holds() {
+    let report = with(&[ADVISORY, &ADVISORY.replace("1.0.5", "1.0.9")], 0);
+    assert_eq!(report["updates"][0]["to"], "1.0.9", "{report:#}");
+}
+
+#[test]
+fn a_broken_file_beside_a_good_one_makes_the_result_incomplete() {
+    let report = with(&[ADVISORY, "{"], 0);
+    assert_eq!(report["updates"][0]["to"], "1.0.5", "{report:#}");
+    assert_eq!(report["complete"], false, "{report:#}");
+    assert!(report["left"].to_string().contains("1.json"), "{report:#}");
+}
+
+#[test]
+fn advisories_of_which_none_can_be_read_are_never_all_clear() {
+    for texts in [&["{"][..], &[""], &[]] {
+        let house = with_nothing_readable(texts);
+        assert_ne!(house["outcome"], "no_change", "{house:#}");
+        assert_eq!(house["complete"], false, "{house:#}");
+    }
+}
+
+#[track_caller]
+fn with_nothing_readable(texts: &[&str]) -> Value {
+    with(texts, 4)
+}

@@ -1,0 +1,129 @@
+//! Repositories out of the ordinary: what can be worked on is, the rest is told, and each stays as it was.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::symlink;
+
+use crate::household::{Household, Told};
+
+fn update(house: &Household, repo: &str) -> Told {
+    let words = ["run", "dependency-updates", "--repo", repo, "--set", "checks=true", "--json"];
+    house.hob(&words)
+}
+
+/// The run on this place proposes the sample's one update, whole.
+#[track_caller]
+fn proposes(house: &Household, repo: &str) {
+    let before = house.standing();
+    let report = update(house, repo).expect(0).json();
+    assert_eq!((&report["outcome"], &report["complete"]), (&"proposed".into(), &true.into()));
+    assert_eq!(report["updates"].as_array().unwrap().len(), 1, "{report:#}");
+    assert_eq!(report["updates"][0]["files"], serde_json::json!(["Cargo.lock"]));
+    assert_eq!(house.standing(), before);
+    house.is_tidy();
+}
+
+#[test]
+fn a_repository_without_a_commit_is_told_at_once() {
+    let house = Household::with_sample();
+    std::fs::create_dir(house.beside("empty")).unwrap();
+    house.git(&["init", "-q", "-b", "main", "../empty"]);
+    let told = update(&house, "empty").expect(1);
+    for words in ["has no commit", "empty", "hint: commit something first"] {
+        assert!(told.said.contains(words), "`{words}` is missing: {}", told.said);
+    }
+    let words = ["run", "dependency-updates", "--repo", "repo", "--branch", "mian"];
+    let told = house.hob(&words).expect(1);
+    assert!(told.said.contains("`mian`") && told.said.contains("there are main"), "{}", told.said);
+    assert_eq!(house.runs().len(), 0, "nothing was begun");
+    house.is_tidy();
+}
+
+#[test]
+fn a_bare_repository_gets_a_branch() {
+    let house = Household::with_sample();
+    house.git(&["clone", "-q", "--bare", ".", "../bare.git"]);
+    let report = update(&house, "bare.git").expect(0).json();
+    assert_eq!(report["outcome"], "proposed", "{report:#}");
+    let branch = report["proposal"]["branch"].as_str().unwrap();
+    let head = house.git(&["--git-dir=../bare.git", "rev-parse", branch]);
+    assert_eq!(report["proposal"]["head"], head.as_str());
+    assert_eq!(house.branches(), Vec::<String>::new(), "the other repository is not this one");
+}
+
+#[test]
+fn a_shallow_clone_is_enough() {
+    let house = Household::with_sample();
+    house.git(&["commit", "-q", "--allow-empty", "-m", "one more"]);
+    let origin = format!("file://{}", house.repo().display());
+    house.git(&["clone", "-q", "--depth", "1", &origin, "../shallow"]);
+    let report = update(&house, "shallow").expect(0).json();
+    assert_eq!(report["outcome"], "proposed", "{report:#}");
+    let branch = report["proposal"]["branch"].as_str().unwrap();
+    house.git(&["-C", "../shallow", "fsck", "--no-dangling"]);
+    house.git(&["-C", "../shallow", "cat-file", "-e", branch]);
+}
+
+#[test]
+fn a_detached_head_in_a_dirty_tree_is_left_so() {
+    let house = Household::with_sample();
+    house.git(&["checkout", "-q", "--detach"]);
+    std::fs::write(house.repo().join("src/lib.rs"), "half a thought").unwrap();
+    std::fs::write(house.repo().join("untracked"), "mine").unwrap();
+    house.git(&["rm", "-q", "--cached", "Cargo.toml"]);
+    proposes(&house, "repo");
+    assert_eq!(std::fs::read_to_string(house.repo().join("src/lib.rs")).unwrap(), "half a thought");
+}
+
+#[test]
+fn a_work_tree_beside_the_repository_is_found() {
+    let house = Household::with_sample();
+    house.git(&["worktree", "add", "-q", "-b", "side", "../side"]);
+    proposes(&house, "side/src");
+}
+
+#[test]
+fn links_and_names_of_every_kind_are_carried_and_not_followed() {
+    let house = Household::with_sample();
+    let repo = house.repo();
+    symlink("loop", repo.join("loop")).unwrap();
+    symlink("..", repo.join("src/up")).unwrap();
+    symlink("/etc/passwd", repo.join("secret")).unwrap();
+    for name in [&b"caf\xe9.txt"[..], b"two\nlines", b"README", b"readme", b"\xff\xfe"] {
+        std::fs::write(repo.join(OsStr::from_bytes(name)), "x").unwrap();
+    }
+    std::fs::write(repo.join(".gitattributes"), "*.bin filter=lfs diff=lfs merge=lfs -text\n")
+        .unwrap();
+    let pointer = format!(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 12345\n",
+        "4".repeat(64)
+    );
+    std::fs::write(repo.join("large.bin"), pointer).unwrap();
+    // A submodule whose repository nobody has.
+    let commit = house.git(&["rev-parse", "HEAD"]);
+    house.git(&["add", "-A"]);
+    house.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{commit},module")]);
+    std::fs::create_dir(repo.join("module")).unwrap();
+    house.git(&["commit", "-q", "-m", "odd names"]);
+    proposes(&house, "repo");
+}
+
+#[test]
+fn a_manifest_behind_a_link_is_named() {
+    let house = Household::with_sample();
+    std::fs::rename(house.repo().join("Cargo.lock"), house.repo().join("real")).unwrap();
+    symlink("real", house.repo().join("Cargo.lock")).unwrap();
+    house.commit_all();
+    let report = update(&house, "repo").expect(3).json();
+    assert_eq!(report["complete"], false, "{report:#}");
+    assert!(report["left"][0]["detail"].as_str().unwrap().contains("symbolic link"), "{report:#}");
+}
+
+#[test]
+fn a_data_folder_on_a_file_that_is_no_folder_or_a_key_that_is_gone_is_told() {
+    let house = Household::with_sample();
+    update(&house, "repo").expect(0);
+    std::fs::write(house.data().join("keys/ledger.key"), "nonsense").unwrap();
+    let told = update(&house, "repo").expect(1);
+    assert!(told.said.contains("ledger.key") && told.said.contains("hint: "), "{}", told.said);
+}
