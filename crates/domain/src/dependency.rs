@@ -67,6 +67,9 @@ pub struct Update {
     pub kind: UpdateKind,
     /// The advisories that this update closes.
     pub advisories: Vec<String>,
+    /// Reached through development dependencies alone, before as after.
+    #[serde(default)]
+    pub development_only: bool,
     /// The files that say so.
     pub files: Vec<RepoPath>,
 }

@@ -53,6 +53,7 @@ impl Sample {
                 to: to.to_owned(),
                 kind: UpdateKind::Minor,
                 advisories: Vec::new(),
+                development_only: false,
                 files: Vec::new(),
             });
         }

@@ -16,7 +16,7 @@ use super::Work;
 use super::bisect::Broken;
 use super::checkout::{Mark, Refused};
 use super::moves::{self, Move};
-use super::vulnerable::{Finding, Policy, count, is_better, is_no_worse};
+use super::vulnerable::{Finding, Open, Policy, count, is_better, is_no_worse};
 use super::ways::{self, NoWay, Way};
 use crate::outcome::BrainError;
 
@@ -279,12 +279,12 @@ impl Project<'_, '_> {
             let mark = self.work.checkout.mark();
             match self.go(finding, way, depth).await? {
                 Ok(steps) => {
-                    let after = count(&self.policy.findings(self.work, self.at));
-                    if is_better(&before, &after) {
+                    let open = self.policy.findings(self.work, self.at);
+                    if is_better(&before, &count(&open)) {
                         let others = self.others(way, &ways[tried + 1..]);
                         return Ok(Ok(self.made(finding, steps, others)));
                     }
-                    refusals.note(no_better());
+                    refusals.note(no_better(way, &before, &open));
                 }
                 Err(refused) => {
                     refusals.held_by(way, &refused);
@@ -451,10 +451,34 @@ impl Project<'_, '_> {
     }
 }
 
-fn no_better() -> NoWay {
+/// Why a way that the package manager accepted leads nowhere: what it brings in is open and could not be closed.
+fn no_better(way: &Way, before: &Open, open: &[Finding]) -> NoWay {
+    let gone: Vec<String> =
+        way.bumps.iter().map(|bump| format!("{} {}", bump.package, bump.to)).collect();
+    let after = count(open);
+    let brought: Vec<String> = open
+        .iter()
+        .filter_map(|finding| {
+            let is_new = |id: &&String| {
+                let key = (finding.package.clone(), (*id).clone());
+                after.get(&key) > before.get(&key)
+            };
+            let ids: Vec<&str> = finding.advisories.iter().filter(is_new).map(|id| &**id).collect();
+            let named = format!("{} {} with {}", finding.package, finding.version, ids.join(", "));
+            (!ids.is_empty()).then_some(named)
+        })
+        .collect();
+    if brought.is_empty() {
+        let detail = format!("{} closes no advisory on the whole", gone.join(" with "));
+        return NoWay { why: Why::RefusedByResolver, detail };
+    }
     NoWay {
-        why: Why::RefusedByResolver,
-        detail: "what the package manager locked instead has an advisory too".to_owned(),
+        why: Why::NoFixedVersion,
+        detail: format!(
+            "{} would bring in {}, and no version without an advisory was found for that",
+            gone.join(" with "),
+            brought.join("; ")
+        ),
     }
 }
 

@@ -114,8 +114,18 @@ fn updates(work: &Work<'_>) -> Vec<Update> {
             let kind = kind(place, &from, &to);
             let files = files(place, &work.base_graphs[at], &name, &changed);
             let ecosystem = place.project.ecosystem;
-            let advisories = advisories.into_iter().collect();
-            own.push(Update { ecosystem, package: name, from, to, kind, advisories, files });
+            let development_only = is_for_development(&work.base_graphs[at], &name, &from)
+                && is_for_development(&now, &name, &to);
+            own.push(Update {
+                ecosystem,
+                package: name,
+                from,
+                to,
+                kind,
+                advisories: advisories.into_iter().collect(),
+                development_only,
+                files,
+            });
         }
         // An advisory whose package is gone altogether was closed by what was moved for its sake.
         for (name, from, advisories) in unplaced {
@@ -136,6 +146,7 @@ fn updates(work: &Work<'_>) -> Vec<Update> {
                 }
                 Some(known) => {
                     known.advisories.extend(update.advisories);
+                    known.development_only &= update.development_only;
                     known.files.extend(update.files);
                 }
             }
@@ -149,6 +160,12 @@ fn updates(work: &Work<'_>) -> Vec<Update> {
         update.files.dedup();
     }
     updates
+}
+
+/// Whether nothing but development dependencies leads to a version of a package.
+fn is_for_development(graph: &Graph, name: &str, version: &str) -> bool {
+    let mut at = graph.named(name).filter(|(_, package)| package.version == version).peekable();
+    at.peek().is_some() && at.all(|(_, package)| package.development_only)
 }
 
 fn kind(place: &Place<'_>, from: &str, to: &str) -> UpdateKind {

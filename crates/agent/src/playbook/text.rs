@@ -140,9 +140,10 @@ impl Facts<'_> {
             let files: Vec<String> = update.files.iter().map(|path| code(path.as_str())).collect();
             writeln!(
                 out,
-                "| {} ({}) | {} | {} | {step} | {} | {} |",
+                "| {} ({}{}) | {} | {} | {step} | {} | {} |",
                 code(&update.package),
                 update.ecosystem,
+                if update.development_only { ", development only" } else { "" },
                 code(&update.from),
                 code(&update.to),
                 update.advisories.join(", "),

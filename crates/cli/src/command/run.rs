@@ -137,8 +137,9 @@ pub(crate) fn text(report: &RunReport) -> String {
         } else {
             format!("  closes {}", update.advisories.join(", "))
         };
+        let development = if update.development_only { "  (development only)" } else { "" };
         lines.push(format!(
-            "  {} {} {} -> {}{advisories}",
+            "  {} {} {} -> {}{advisories}{development}",
             update.ecosystem, update.package, update.from, update.to
         ));
     }

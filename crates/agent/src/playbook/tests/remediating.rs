@@ -327,9 +327,30 @@ fn development_findings_are_fixed_where_the_definition_wants_it_and_labelled_whe
     let shown = world.remediate("d ^1.0 dev\n", "d 1.0.0\n");
     assert!(shown.outcome.left[0].detail.ends_with("(development only)"), "{shown:?}");
     let world = World::default().versions("d", &["1.0.0", "1.0.1"]).advisory("X-4", "d", "<1.0.1");
+    let shown = world.remediate("d ^1.0 dev\n", "d 1.0.0\n");
+    check(&shown, &["Changed", "d 1.0.0 -> 1.0.1 closes X-4"]);
+    assert!(shown.outcome.updates[0].development_only, "{shown:?}");
+    assert!(shown.outcome.body.contains(", development only)"), "{}", shown.outcome.body);
+    let needed = world.remediate("d ^1.0\n", "d 1.0.0\n");
+    assert!(!needed.outcome.updates[0].development_only, "{needed:?}");
+    assert!(!needed.outcome.body.contains("development"), "{}", needed.outcome.body);
+}
+
+#[test]
+fn a_fix_that_brings_in_what_has_no_fix_is_left_and_says_what_it_would_bring_in() {
+    let world = World::default()
+        .publish("a", "1.0.0", "")
+        .publish("a", "1.0.1", "t ^1.0")
+        .versions("t", &["1.0.0"])
+        .advisory("X-1", "a", "<1.0.1")
+        .advisory("X-2", "t", "*");
     check(
-        &world.remediate("d ^1.0 dev\n", "d 1.0.0\n"),
-        &["Changed", "d 1.0.0 -> 1.0.1 closes X-4"],
+        &world.remediate("a ^1.0\n", "a 1.0.0\n"),
+        &[
+            "HandOver",
+            "left X-1 a 1.0.0: NoFixedVersion: a 1.0.1 would bring in t 1.0.0 with X-2, and no version without an \
+             advisory was found for that",
+        ],
     );
 }
 

@@ -147,6 +147,7 @@ fn each_takes_the_first_package_that_no_proposal_holds() {
         to: "1.1.0".to_owned(),
         kind: UpdateKind::Minor,
         advisories: Vec::new(),
+        development_only: false,
         files: Vec::new(),
     };
     world.proposed = vec![proposed("a")];
