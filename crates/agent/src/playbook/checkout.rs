@@ -161,6 +161,13 @@ impl<'a> Checkout<'a> {
             self.reread(path).await?;
         }
         result.map_err(Stop::Refused)?;
+        for path in &plan.writes {
+            let texts = self.base.text(path).ok().zip(self.files.text(path).ok());
+            let kept = texts.and_then(|(base, now)| place.ecosystem.restored(base, now));
+            if let Some(kept) = kept {
+                self.write(path, kept.as_bytes()).await?;
+            }
+        }
         self.graphs[at] = Arc::new(read_graph(place, &self.files, self.workspace).await??);
         // Projects may share files (included requirements): what the others lock may have moved too.
         let changed = |path: &RepoPath| {

@@ -6,11 +6,12 @@
 //! step brings in is closed on top of it, or the step is undone. At the end, moves that later ones made needless are
 //! taken out, and what the last graph still holds is reported as left: nothing is called fixed that still matches.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::agent::RemediationSettings;
 use domain::dependency::{Left, Why};
-use toolbox::dependencies::{Bump, PackageId, RefusalKind};
+use toolbox::dependencies::{Bump, Package, PackageId, RefusalKind, Source};
 
 use super::Work;
 use super::bisect::Broken;
@@ -426,13 +427,29 @@ impl Project<'_, '_> {
             self.work.checkout.back_to(&self.start).await?;
             let accepted = moves::put_in(&mut self.work.checkout, &fewer).await?.is_ok();
             let open = count(&self.policy.findings(self.work, self.at));
-            if accepted && is_no_worse(&reached, &open) {
+            let goes_further = self.goes_further(&best);
+            if accepted && is_no_worse(&reached, &open) && !goes_further {
                 kept = fewer;
                 best = self.work.checkout.mark();
             }
         }
         self.work.checkout.back_to(&best).await?;
         Ok(kept)
+    }
+
+    /// Whether a package stands at a version that it had neither before nor, at least as high, at `with`: a
+    /// package manager that is not told a version takes the newest.
+    fn goes_further(&self, with: &Mark) -> bool {
+        let (start, with) = (self.start.graph(self.at), with.graph(self.at));
+        let ecosystem = self.work.checkout.places()[self.at].ecosystem;
+        let now = self.work.checkout.graph(self.at);
+        let is_known = |package: &Package| {
+            start.named(&package.name).any(|(_, known)| known.version == package.version)
+                || with.named(&package.name).any(|(_, known)| {
+                    ecosystem.compare(&known.version, &package.version) != Some(Ordering::Less)
+                })
+        };
+        !now.packages.iter().filter(|package| package.source == Source::Registry).all(is_known)
     }
 
     /// Only what stands above a package can move it: a move whose package has nobody else's move above it is needed.

@@ -112,7 +112,7 @@ fn updates(work: &Work<'_>) -> Vec<Update> {
                 continue;
             };
             let kind = kind(place, &from, &to);
-            let files = files(place, &work.base_graphs[at], &name, &changed);
+            let files = files(place, &work.base_graphs[at], (&name, &from), &changed);
             let ecosystem = place.project.ecosystem;
             let development_only = is_for_development(&work.base_graphs[at], &name, &from)
                 && is_for_development(&now, &name, &to);
@@ -236,11 +236,14 @@ fn versions(graph: &Graph) -> BTreeMap<String, BTreeSet<String>> {
 fn files(
     place: &Place<'_>,
     graph: &Graph,
-    package: &str,
+    (package, version): (&str, &str),
     changed: &BTreeSet<RepoPath>,
 ) -> Vec<RepoPath> {
-    let asked = graph.direct.iter().filter(|r| r.package == package).map(|r| &r.manifest);
-    let locked = graph.named(package).map(|(_, package)| &package.locked_in);
+    let of_package = graph.direct.iter().filter(|r| r.package == package);
+    let asked =
+        of_package.filter(|r| place.ecosystem.admits(&r.range, version)).map(|r| &r.manifest);
+    let locked = graph.named(package).filter(|(_, package)| package.version == version);
+    let locked = locked.map(|(_, package)| &package.locked_in);
     let files: BTreeSet<&RepoPath> =
         asked.chain(locked).chain(place.project.lock.as_ref()).collect();
     files.into_iter().filter(|path| changed.contains(*path)).cloned().collect()

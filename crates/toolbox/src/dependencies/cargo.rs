@@ -1,6 +1,7 @@
 //! Cargo: workspaces, `Cargo.toml`, `Cargo.lock`.
 
 mod asked;
+mod format;
 mod lock;
 mod locked;
 mod manifest;
@@ -89,6 +90,10 @@ impl Ecosystem for Cargo {
 
     fn unblock(&self, refusal: &Refusal) -> Vec<Bump> {
         refusal::unblock(&refusal.quote).into_iter().collect()
+    }
+
+    fn restored(&self, before: &str, after: &str) -> Option<String> {
+        format::restored(before, after)
     }
 
     fn compare(&self, a: &str, b: &str) -> Option<Ordering> {

@@ -54,6 +54,11 @@ pub trait Ecosystem: Send + Sync + std::fmt::Debug {
         Vec::new()
     }
 
+    /// A lock's text with what the tool rewrote in passing as it was before; `None` where that is nothing.
+    fn restored(&self, _before: &str, _after: &str) -> Option<String> {
+        None
+    }
+
     /// Orders two versions by the ecosystem's own rule; `None` where one is not a version.
     fn compare(&self, a: &str, b: &str) -> Option<Ordering>;
 

@@ -379,6 +379,28 @@ fn a_move_that_a_later_one_makes_needless_is_taken_out() {
 }
 
 #[test]
+fn a_move_stays_where_without_it_the_package_would_go_further() {
+    // Left to itself the package manager takes the newest `c` that the new `p` admits.
+    let world = World::default()
+        .publish("p", "1.0.0", "c ^1.2")
+        .publish("p", "1.0.1", "c ^1.2.5")
+        .versions("c", &["1.2.0", "1.2.6", "1.2.8"])
+        .advisory("X-1", "p", "<1.0.1")
+        .advisory("X-2", "c", "<1.2.6");
+    check(
+        &world.remediate("p ^1.0\n", "c 1.2.0\np 1.0.0 c@1.2.0\n"),
+        &["Changed", "c 1.2.0 -> 1.2.6 closes X-2", "p 1.0.0 -> 1.0.1 closes X-1"],
+    );
+}
+
+#[test]
+fn what_a_package_manager_rewrites_in_passing_is_put_back() {
+    let world = World::default().versions("a", &["1.0.0", "1.0.1"]).advisory("X-1", "a", "<1.0.1");
+    let shown = world.remediate("a ^1.0\n", "# format 1\na 1.0.0\n");
+    assert_eq!(shown.lock, "# format 1\na 1.0.1\n");
+}
+
+#[test]
 fn advisories_that_cannot_be_read_are_never_nothing_to_do() {
     let mut world = World::default().versions("a", &["1.0.0"]);
     world.unreadable.push(Left {

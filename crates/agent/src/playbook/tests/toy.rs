@@ -282,6 +282,7 @@ fn read_lock(text: &str) -> Vec<Locked> {
         (name.to_owned(), version.to_owned())
     };
     text.lines()
+        .filter(|line| !line.starts_with('#'))
         .filter_map(|line| {
             let mut words = line.split_whitespace();
             let (name, version) = (words.next()?.to_owned(), words.next()?.to_owned());
@@ -450,6 +451,11 @@ impl Ecosystem for Toy {
         Runtimes { rust: promised.map(str::to_owned), ..Runtimes::default() }
     }
 
+    fn restored(&self, before: &str, after: &str) -> Option<String> {
+        let rest = after.strip_prefix("# format 2\n")?;
+        before.starts_with("# format 1\n").then(|| format!("# format 1\n{rest}"))
+    }
+
     fn compare(&self, a: &str, b: &str) -> Option<Ordering> {
         Some(Version::parse(a).ok()?.cmp(&Version::parse(b).ok()?))
     }
@@ -586,7 +592,9 @@ impl Machine<'_> {
                 return Err(format!("two versions of {name} are asked for{told}"));
             }
         }
-        let mut text = String::new();
+        // It raises the format in passing, as cargo does.
+        let has_format = self.text("toy.lock").starts_with("# format ");
+        let mut text = if has_format { "# format 2\n".to_owned() } else { String::new() };
         for ((name, version), requires) in &new {
             let mut line = format!("{name} {version}");
             for (dep, range) in requires {
