@@ -115,6 +115,7 @@ impl Playbook {
                 let held = updates::run(&mut work, settings).await?;
                 let parted = bisect::part(&mut work, &start, held, Others::Halved).await?;
                 updates::leave_broken(&mut work, parted.broken);
+                updates::leave_lowered(&mut work, parted.lowered);
                 work.kept = parted.kept;
             }
             Settings::Remediation(settings) => {
@@ -174,14 +175,18 @@ impl Work<'_> {
         beyond
     }
 
-    /// Whether the last attempt found that moving this package needs a code change.
+    /// Whether the last attempt gave a package up; not one that it kept a lower version of.
     fn needed_code_before(&self, kind: Kind, package: &str) -> bool {
         self.context.previous.is_some_and(|previous| {
-            previous.left.iter().any(|left| {
-                left.why == Why::NeedsCodeChange
-                    && left.ecosystem == Some(kind)
-                    && left.package == package
-            })
+            let is_it = |update: &domain::dependency::Update| {
+                update.ecosystem == kind && update.package == package
+            };
+            !previous.updates.iter().any(is_it)
+                && previous.left.iter().any(|left| {
+                    left.why == Why::NeedsCodeChange
+                        && left.ecosystem == Some(kind)
+                        && left.package == package
+                })
         })
     }
 

@@ -47,6 +47,8 @@ pub(super) struct Parted {
     pub(super) kept: Vec<Move>,
     /// Taken out.
     pub(super) broken: Vec<Broken>,
+    /// Taken out with another way to the same end kept in its place, whose version stands beside it.
+    pub(super) lowered: Vec<(Broken, String)>,
 }
 
 /// A move that was taken out.
@@ -67,7 +69,7 @@ pub(super) async fn part(
 ) -> Result<Parted, BrainError> {
     let Some(previous) = work.context.previous.filter(|previous| !previous.failures.is_empty())
     else {
-        return Ok(Parted { kept: moves, broken: Vec::new() });
+        return Ok(Parted { kept: moves, ..Parted::default() });
     };
     if moves.is_empty() {
         return Ok(Parted::default());
@@ -196,7 +198,13 @@ impl Bisection<'_, '_> {
         }
         if let Some(single) = suspects.pop() {
             match self.another_way(&single).await? {
-                Some(other) => self.parted.kept.push(other),
+                Some(other) => {
+                    if let Some(head) = other.head() {
+                        let broken = Broken { one: single, why: Why::NeedsCodeChange, words };
+                        self.parted.lowered.push((broken, head.to.clone()));
+                    }
+                    self.parted.kept.push(other);
+                }
                 None => self.take_out(vec![single], Why::NeedsCodeChange, &words),
             }
         }

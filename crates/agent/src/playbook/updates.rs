@@ -220,6 +220,21 @@ pub(super) fn leave_broken(work: &mut Work<'_>, broken: Vec<Broken>) {
     }
 }
 
+/// What is said of versions that break a check where a lower one is kept.
+pub(super) fn leave_lowered(work: &mut Work<'_>, lowered: Vec<(Broken, String)>) {
+    for (Broken { one, why, words }, kept) in lowered {
+        let Some(head) = one.head() else { continue };
+        work.left.push(Left {
+            ecosystem: Some(work.checkout.places()[one.place].project.ecosystem),
+            advisory: None,
+            package: head.package.clone(),
+            version: kept,
+            why,
+            detail: format!("to {}: {words}", head.to),
+        });
+    }
+}
+
 /// What is said of a move that the package manager refuses.
 fn left_refused(work: &Work<'_>, refused: &Move, words: &Refused) -> Option<Left> {
     let head = refused.head()?;

@@ -78,8 +78,16 @@ fn where_the_newest_breaks_the_newest_lower_version_that_holds_is_taken() {
     let first = run(&world);
     again(&mut world, &first);
     let second = run(&world);
-    assert_eq!(second.brief(), "Changed\na 1.0.0 -> 1.3.0");
+    let told = "left a 1.3.0: NeedsCodeChange: to 1.5.0: `check` newly fails\n\
+                error: something changed its API";
+    assert_eq!(second.brief(), format!("Changed\na 1.0.0 -> 1.3.0\n{told}"));
     assert_eq!(second.lock, "a 1.3.0\n");
+    // Where the fresh machine breaks on that one too, what is lower is tried, and the package is not given up.
+    world = world.breaks("a", "1.3.0");
+    again(&mut world, &second);
+    let third = run(&world);
+    assert_eq!(third.lock, "a 1.2.0\n");
+    assert!(third.brief().contains(told), "{}", third.brief());
 }
 
 #[test]
