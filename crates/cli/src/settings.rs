@@ -19,6 +19,8 @@ const REGISTRY_TIMEOUT_MAX_S: u64 = 3600;
 pub(crate) struct Settings {
     /// The data folder.
     pub(crate) data: PathBuf,
+    /// How a person calls this hob again: with the data folder where a flag named it.
+    pub(crate) hob: String,
     /// The person's home folder.
     pub(crate) home: PathBuf,
     /// Where programs are looked for.
@@ -60,10 +62,15 @@ impl Settings {
             .or_else(|| variable("XDG_DATA_HOME").map(|d| Path::new(&d).join("hob")))
             .unwrap_or_else(|| home.join(".local/share/hob"));
         let data = cwd.join(data);
+        let hob = match &global.data {
+            Some(_) => format!("hob --data {}", data.display()),
+            None => "hob".to_owned(),
+        };
         let uid = rustix::process::getuid().as_raw();
         let user = variable("USER").or_else(|| variable("LOGNAME"));
         Ok(Self {
             data,
+            hob,
             home,
             path: std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),
             cwd,

@@ -32,30 +32,34 @@ pub(crate) async fn run(settings: &Settings, asked: Run) -> Result<Exit, Failure
         advisories,
     };
     let run = house.start_run(&actor, request).await?;
-    follow(&house, &actor, run, asked.output.json).await
+    follow(settings, &house, run, asked.output.json).await
 }
 
 /// Drives a run to its rest while listening to signals, and says what came of it.
 pub(crate) async fn follow(
+    settings: &Settings,
     house: &Arc<House>,
-    actor: &Actor,
     run: RunId,
     json: bool,
 ) -> Result<Exit, Failure> {
+    let actor = Actor::local(&settings.user);
     let reconciling = house.reconcile_always();
-    let rest = drive(house, actor, run).await;
+    let rest = drive(house, &actor, run).await;
     drop(reconciling);
     let rest = rest?;
     house.reconcile().await?;
     let Some(report) = house.report(run).await? else {
         debug_assert_eq!(rest, engine::Rest::Left);
-        mouth::say(&format!("interrupted: {run} goes on with `hob runs resume {run}`"));
+        mouth::say(&format!(
+            "interrupted: {run} goes on with `{} runs resume {run}`",
+            settings.hob
+        ));
         return Ok(Exit::NoResult);
     };
     if json {
         mouth::json(&report)?;
     } else {
-        mouth::data(&text(&report));
+        mouth::data(&text(&report, &settings.hob));
     }
     Ok(exit(report.outcome))
 }
@@ -125,8 +129,8 @@ const fn exit(outcome: Outcome) -> Exit {
     }
 }
 
-/// The report for a person: what came of it first, then what to do with it.
-pub(crate) fn text(report: &RunReport) -> String {
+/// The report for a person: what came of it first, then what to do with it by calling `hob`.
+pub(crate) fn text(report: &RunReport, hob: &str) -> String {
     let mut lines = vec![format!("{}: {}", name(report.outcome), report.reason)];
     if !report.complete {
         lines.push("incomplete: something could not be read or checked, see `left`".to_owned());
@@ -161,9 +165,9 @@ pub(crate) fn text(report: &RunReport) -> String {
     }
     if let Some(proposal) = &report.proposal {
         lines.push(format!("  branch {}", proposal.branch));
-        lines.push(format!("  look at it:  hob review diff {}", proposal.id));
-        lines.push(format!("  approve it:  hob review approve {}", proposal.id));
-        lines.push(format!("  merge it:    hob review merge {}", proposal.id));
+        lines.push(format!("  look at it:  {hob} review diff {}", proposal.id));
+        lines.push(format!("  approve it:  {hob} review approve {}", proposal.id));
+        lines.push(format!("  merge it:    {hob} review merge {}", proposal.id));
     }
     lines.push(format!("  run {} ({:.1} s)", report.run, report.seconds.total));
     lines.join("\n")

@@ -31,7 +31,7 @@ pub(crate) async fn runs(settings: &Settings, asked: Runs) -> Result<Exit, Failu
             let house = wire_up::house(settings).await?;
             match house.report(run).await? {
                 Some(report) if output.json => mouth::json(&report)?,
-                Some(report) => mouth::data(&run::text(&report)),
+                Some(report) => mouth::data(&run::text(&report, &settings.hob)),
                 None => {
                     let line = house.show_run(run).await?;
                     if output.json {
@@ -54,7 +54,7 @@ pub(crate) async fn runs(settings: &Settings, asked: Runs) -> Result<Exit, Failu
         Runs::Retry { run, sandbox, output } => {
             let house = wire_up::house_with_workshop(settings, sandbox).await?;
             let again = house.retry_run(&actor, run).await?;
-            return run::follow(&house, &actor, again, output.json).await;
+            return run::follow(settings, &house, again, output.json).await;
         }
         Runs::Resume { run, sandbox, output } => {
             return resume(settings, run, sandbox, output).await;
@@ -70,7 +70,6 @@ async fn resume(
     sandbox: SandboxChoice,
     output: Output,
 ) -> Result<Exit, Failure> {
-    let actor = Actor::local(&settings.user);
     let house = wire_up::house_with_workshop(settings, sandbox).await?;
     let runs = match run {
         Some(run) => vec![run],
@@ -81,7 +80,7 @@ async fn resume(
     }
     let mut worst = Exit::Done;
     for run in runs {
-        let exit = run::follow(&house, &actor, run, output.json).await?;
+        let exit = run::follow(settings, &house, run, output.json).await?;
         if exit != Exit::Done {
             worst = exit;
         }
