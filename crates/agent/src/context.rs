@@ -7,6 +7,8 @@ use toolbox::dependencies::{Ecosystem, Published};
 use toolbox::files::FileSet;
 use toolbox::registry::RegistryError;
 
+use crate::playbook::Memo;
+
 /// Everything that a playbook knows before it starts. Nothing in it comes from the change under work.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
@@ -24,6 +26,8 @@ pub struct Context<'a> {
     pub checks: &'a [Check],
     /// What the last attempt did and why it failed, where there was one.
     pub previous: Option<&'a Previous>,
+    /// What package managers answered in this run's attempts so far.
+    pub memo: &'a Memo,
     /// Updates that open proposals of this agent already hold; not proposed a second time.
     pub proposed: &'a [Update],
 }

@@ -22,6 +22,7 @@ mod bisect;
 mod catalog;
 mod checkout;
 mod judged;
+mod memo;
 mod moves;
 mod remediation;
 mod report;
@@ -34,6 +35,8 @@ mod ways;
 
 #[cfg(test)]
 mod tests;
+
+pub use memo::Memo;
 
 use bisect::Others;
 use catalog::Catalog;
@@ -95,7 +98,7 @@ impl Playbook {
             runtimes::kept(&runtimes, place.ecosystem.promised(&place.project, context.files))
         };
         let kept_runtimes = survey.places.iter().map(promised).collect();
-        let checkout = Checkout::new(workspace, context.files, &survey.places, survey.graphs);
+        let checkout = Checkout::new(workspace, context, &survey.places, survey.graphs);
         let mut work = Work {
             context: *context,
             runtimes,

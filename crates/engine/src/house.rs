@@ -1,10 +1,11 @@
 //! Everything wired together: what a request or an action has at hand.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::{Actor, Clock, MachineId};
+use agent::playbook::Memo;
+use domain::{Actor, Clock, CommitId, MachineId, RunId};
 use forge::{Git, Mirrors};
 use sandbox::port::{Machine, Sandbox};
 use sandbox::preset::Preset;
@@ -19,6 +20,9 @@ use crate::facts::Facts;
 use crate::failpoint::Failpoint;
 use crate::progress::Listener;
 use crate::worker::Worker;
+
+/// For how many runs the answers of package managers are kept for a next attempt.
+const MEMOS_MAX: usize = 4;
 
 /// What the house needs to know.
 #[derive(Debug, Clone)]
@@ -107,6 +111,8 @@ pub struct House {
     pub(crate) worker: Worker,
     pub(crate) key: ledger::SigningKey,
     machines: Mutex<HashMap<MachineId, Box<dyn Machine>>>,
+    /// What package managers answered in the runs under work, by run and base commit.
+    memos: Mutex<BTreeMap<(RunId, CommitId), Arc<Memo>>>,
     leave: CancellationToken,
 }
 
@@ -133,6 +139,7 @@ impl House {
             worker,
             key,
             machines: Mutex::new(HashMap::new()),
+            memos: Mutex::default(),
             leave: CancellationToken::new(),
         };
         house.bury_the_dead().await?;
@@ -189,6 +196,19 @@ impl House {
         tempfile::tempdir_in(self.settings.scratch().join(self.worker.name())).map_err(|error| {
             HouseError::data_folder("making a scratch folder", &self.settings.data, &error)
         })
+    }
+
+    /// What package managers answered in a run on this base commit so far. It is lost with the process: then they are asked
+    /// again.
+    pub(crate) fn memo(&self, run: RunId, base: &CommitId) -> Arc<Memo> {
+        let mut memos = self.memos.lock().unwrap_or_else(PoisonError::into_inner);
+        let memo = Arc::clone(memos.entry((run, base.clone())).or_default());
+        if memos.len() > MEMOS_MAX {
+            // Ids grow with time: the first is the oldest run's.
+            let oldest = memos.keys().find(|(other, _)| *other != run).cloned();
+            oldest.map(|oldest| memos.remove(&oldest));
+        }
+        memo
     }
 
     pub(crate) fn keep_machine(&self, machine: Box<dyn Machine>) {

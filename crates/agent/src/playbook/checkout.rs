@@ -14,6 +14,8 @@ use toolbox::dependencies::{
 };
 use toolbox::files::{Content, FileSet};
 
+use super::memo::{Key, Memo, Question};
+use crate::context::Context;
 use crate::outcome::BrainError;
 use crate::port::{Workspace, WorkspaceError};
 
@@ -53,9 +55,19 @@ impl Refused {
 pub(crate) struct Mark {
     files: BTreeMap<RepoPath, Option<Content>>,
     graphs: Vec<Arc<Graph>>,
+    added: BTreeSet<(usize, String, String)>,
 }
 
 impl Mark {
+    /// About what it takes to keep it.
+    pub(crate) fn bytes(&self) -> usize {
+        let held = |content: &Option<Content>| match content {
+            Some(Content::Bytes(bytes)) => bytes.len(),
+            Some(_) | None => 0,
+        };
+        self.files.values().map(held).sum()
+    }
+
     /// The graph of a place as it was.
     pub(crate) fn graph(&self, place: usize) -> &Graph {
         &self.graphs[place]
@@ -71,6 +83,9 @@ pub(crate) struct Checkout<'a> {
     files: FileSet,
     graphs: Vec<Arc<Graph>>,
     touched: BTreeSet<RepoPath>,
+    /// What moves only because something else could not move without it: project, package, version.
+    added: BTreeSet<(usize, String, String)>,
+    memo: &'a Memo,
 }
 
 impl std::fmt::Debug for Checkout<'_> {
@@ -83,12 +98,20 @@ impl<'a> Checkout<'a> {
     /// A checkout as the base commit has it; `graphs` in the order of `places`.
     pub(crate) fn new(
         workspace: &'a dyn Workspace,
-        base: &'a FileSet,
+        context: &Context<'a>,
         places: &'a [Place<'a>],
         graphs: Vec<Arc<Graph>>,
     ) -> Self {
-        let files = base.clone();
-        Self { workspace, base, places, files, graphs, touched: BTreeSet::new() }
+        Self {
+            workspace,
+            base: context.files,
+            places,
+            files: context.files.clone(),
+            graphs,
+            touched: BTreeSet::new(),
+            added: BTreeSet::new(),
+            memo: context.memo,
+        }
     }
 
     pub(crate) fn places(&self) -> &'a [Place<'a>] {
@@ -102,6 +125,12 @@ impl<'a> Checkout<'a> {
 
     pub(crate) fn workspace(&self) -> &'a dyn Workspace {
         self.workspace
+    }
+
+    /// What was moved only because a package manager said that something else could not move without it, as project,
+    /// package and version.
+    pub(crate) const fn added(&self) -> &BTreeSet<(usize, String, String)> {
+        &self.added
     }
 
     /// The files that differ from the base.
@@ -123,22 +152,56 @@ impl<'a> Checkout<'a> {
         if bumps.is_empty() {
             return Ok(Ok(()));
         }
+        let key = self.key(&self.places[at], &bumps);
+        if let Some(known) = self.memo.moved(&key) {
+            return match known {
+                Ok(after) => self.back_to(&after).await.map(Ok),
+                Err(refused) => Ok(Err(refused)),
+            };
+        }
         let mark = self.mark();
-        let mut unblocks_left = UNBLOCKS_MAX;
-        loop {
+        let (mut unblocks_left, mut added) = (UNBLOCKS_MAX, BTreeSet::new());
+        let answer = loop {
             let refused = match self.try_apply(at, &graph, &bumps).await {
-                Ok(()) => return Ok(Ok(())),
+                Ok(()) => {
+                    self.added.append(&mut added);
+                    break Ok(self.mark());
+                }
                 Err(Stop::Refused(refused)) => refused,
                 Err(Stop::Brain(error)) => return Err(error),
             };
             self.back_to(&mark).await?;
             let more = unblocking(self.places[at].ecosystem, &graph, &bumps, &refused);
             if more.is_empty() || unblocks_left == 0 {
-                return Ok(Err(refused));
+                break Err(refused);
             }
             unblocks_left -= 1;
+            added.extend(more.iter().map(|b| (at, b.package.clone(), b.to.clone())));
             bumps.extend(more);
+        };
+        self.memo.keep_moved(key, &answer);
+        Ok(answer.map(|_| ()))
+    }
+
+    /// The question that moving packages in the checkout as it is puts to a package manager.
+    fn key(&self, place: &Place<'_>, bumps: &[Bump]) -> Key {
+        let mut question = question(place, &self.files);
+        for path in self.changed() {
+            question = question.file(&path, self.files.content(&path));
         }
+        for (at, package, to) in &self.added {
+            question = question.part(format!("{at} {package} {to}").as_bytes());
+        }
+        let moves = question.part(b"moves");
+        let parts = bumps.iter().flat_map(|b| [&b.package, &b.from, &b.to]);
+        parts.fold(moves, |question, part| question.part(part.as_bytes())).key()
+    }
+
+    /// The graph of a place as the files are now.
+    async fn read(&self, place: &Place<'_>) -> Result<Result<Arc<Graph>, Refused>, BrainError> {
+        let changed = self.changed();
+        let changed = changed.iter().map(|path| (path, self.files.content(path)));
+        read_graph(place, &self.files, changed, (self.workspace, self.memo)).await
     }
 
     async fn try_apply(&mut self, at: usize, graph: &Graph, bumps: &[Bump]) -> Result<(), Stop> {
@@ -150,6 +213,9 @@ impl<'a> Checkout<'a> {
         }
         self.touched.extend(plan.writes.iter().cloned());
         let mut result = Ok(());
+        if !plan.commands.is_empty() {
+            self.workspace.progress(&self.memo.count());
+        }
         for command in &plan.commands {
             let done = self.workspace.exec(command).await.map_err(brain)?;
             if !done.success() {
@@ -168,7 +234,7 @@ impl<'a> Checkout<'a> {
                 self.write(path, kept.as_bytes()).await?;
             }
         }
-        self.graphs[at] = Arc::new(read_graph(place, &self.files, self.workspace).await??);
+        self.graphs[at] = self.read(place).await??;
         // Projects may share files (included requirements): what the others lock may have moved too.
         let changed = |path: &RepoPath| {
             plan.writes.contains(path) || plan.edits.iter().any(|edit| edit.path == *path)
@@ -176,8 +242,7 @@ impl<'a> Checkout<'a> {
         for (other, place) in self.places.iter().enumerate().filter(|(other, _)| *other != at) {
             let mut files = place.project.manifests.iter().chain(&place.project.lock);
             if files.any(changed) {
-                let graph = read_graph(place, &self.files, self.workspace).await??;
-                self.graphs[other] = Arc::new(graph);
+                self.graphs[other] = self.read(place).await??;
             }
         }
         Ok(())
@@ -200,11 +265,16 @@ impl<'a> Checkout<'a> {
     /// The state to go back to later.
     pub(crate) fn mark(&self) -> Mark {
         let content = |path: &RepoPath| (path.clone(), self.files.content(path).cloned());
-        Mark { files: self.touched.iter().map(content).collect(), graphs: self.graphs.clone() }
+        Mark {
+            files: self.touched.iter().map(content).collect(),
+            graphs: self.graphs.clone(),
+            added: self.added.clone(),
+        }
     }
 
     /// Makes the checkout what it was at `mark`.
     pub(crate) async fn back_to(&mut self, mark: &Mark) -> Result<(), BrainError> {
+        self.touched.extend(mark.files.keys().cloned());
         for path in self.touched.clone() {
             let wanted = match mark.files.get(&path) {
                 Some(content) => content.clone(),
@@ -216,6 +286,7 @@ impl<'a> Checkout<'a> {
             self.put(&path, wanted).await?;
         }
         self.graphs.clone_from(&mark.graphs);
+        self.added.clone_from(&mark.added);
         Ok(())
     }
 
@@ -257,28 +328,52 @@ impl<'a> Checkout<'a> {
     }
 }
 
-/// Reads the graph of a place; the inner error says why the package manager or the files refuse.
-pub(crate) async fn read_graph(
+/// Reads the graph of a place, whose files are those of the base but for the `changed`; the inner error says why
+/// the package manager or the files refuse.
+pub(crate) async fn read_graph<'c>(
     place: &Place<'_>,
     files: &FileSet,
-    workspace: &dyn Workspace,
-) -> Result<Result<Graph, Refused>, BrainError> {
-    let mut resolved = None;
-    if let Some(command) = place.ecosystem.resolve(&place.project, files) {
-        let done = workspace.exec(&command).await.map_err(brain)?;
-        if !done.success() {
-            return refused(place.ecosystem.refusal(&command, &done)).map(Err);
-        }
-        if done.dropped_bytes > 0 {
-            return Ok(Err(Refused::Unreadable(format!(
-                "`{}` printed more than hob keeps",
-                command.display()
-            ))));
-        }
-        resolved = Some(done.stdout);
+    changed: impl Iterator<Item = (&'c RepoPath, Option<&'c Content>)>,
+    (workspace, memo): (&dyn Workspace, &Memo),
+) -> Result<Result<Arc<Graph>, Refused>, BrainError> {
+    let Some(command) = place.ecosystem.resolve(&place.project, files) else {
+        return Ok(understood(place, files, None));
+    };
+    let question = changed.fold(question(place, files), |q, (path, content)| q.file(path, content));
+    let key = question.part(b"graph").key();
+    if let Some(known) = memo.graph(&key) {
+        return Ok(known);
     }
-    let graph = place.ecosystem.graph(&place.project, files, resolved.as_deref());
-    Ok(graph.map_err(|error: ReadError| Refused::Unreadable(error.to_string())))
+    workspace.progress(&memo.count());
+    let done = workspace.exec(&command).await.map_err(brain)?;
+    let answer = if !done.success() {
+        Err(refused(place.ecosystem.refusal(&command, &done))?)
+    } else if done.dropped_bytes > 0 {
+        let shown = command.display();
+        Err(Refused::Unreadable(format!("`{shown}` printed more than hob keeps")))
+    } else {
+        understood(place, files, Some(&done.stdout))
+    };
+    memo.keep_graph(key, &answer);
+    Ok(answer)
+}
+
+fn understood(
+    place: &Place<'_>,
+    files: &FileSet,
+    resolved: Option<&[u8]>,
+) -> Result<Arc<Graph>, Refused> {
+    let graph = place.ecosystem.graph(&place.project, files, resolved).map(Arc::new);
+    graph.map_err(|error: ReadError| Refused::Unreadable(error.to_string()))
+}
+
+/// What every question about a project starts with: whose it is, and its own files as they are.
+fn question(place: &Place<'_>, files: &FileSet) -> Question {
+    let Project { ecosystem, root, tool, manifests, lock } = &place.project;
+    let question = Question::default().part(ecosystem.name().as_bytes());
+    let question = question.part(root.as_str().as_bytes()).part(tool.as_bytes());
+    let own = manifests.iter().chain(lock);
+    own.fold(question, |question, path| question.file(path, files.content(path)))
 }
 
 /// A refusal for want of a network is nobody's answer: the attempt is tried again.

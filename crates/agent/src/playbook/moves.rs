@@ -6,8 +6,11 @@ use toolbox::dependencies::Bump;
 use super::checkout::{Checkout, Refused};
 use crate::outcome::BrainError;
 
-/// The most lower versions that are tried in a resolver's place of a refused one.
-const LOWER_TRIED_MAX: usize = 5;
+/// The most lower versions that are tried in place of a refused one.
+const LOWER_TRIED_MAX: usize = 4;
+
+/// How often what is refused is tried again on top of what holds since.
+const PASSES_MAX: usize = 4;
 
 /// Bumps that belong together: one package, or one with the parents that must go with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,17 +61,51 @@ impl Move {
 pub(crate) struct Settled {
     /// In the checkout.
     pub(crate) held: Vec<Move>,
-    /// Not, with the first answer that the preferred way got.
+    /// Not, with the last answer that the preferred way got.
     pub(crate) refused: Vec<(Move, Refused)>,
 }
 
-/// Puts in as many moves as the package managers accept. A bundle that is refused is split in halves; a
-/// single one that is refused falls back to lower versions; those refused alone are tried once more
-/// together, because packages that require each other only move in step.
+/// Puts in as many moves as the package managers accept: all of them at once, which is all that most sets need.
+///
+/// A set that is refused is parted: what the refusal does not name goes in first, then what it names; where it names
+/// none or all, halves. What is refused is tried again at its best version on top of what holds by then, until nothing
+/// more moves. Only after that are single ones tried at lower versions.
 pub(crate) async fn settle(
     checkout: &mut Checkout<'_>,
     moves: Vec<Move>,
 ) -> Result<Settled, BrainError> {
+    let mut settled = settle_as_asked(checkout, moves).await?;
+    for (refused, words) in std::mem::take(&mut settled.refused) {
+        match lower(checkout, &refused, &words).await? {
+            Some(held) => settled.held.push(held),
+            None => settled.refused.push((refused, words)),
+        }
+    }
+    Ok(settled)
+}
+
+/// The same without lower versions.
+pub(crate) async fn settle_as_asked(
+    checkout: &mut Checkout<'_>,
+    moves: Vec<Move>,
+) -> Result<Settled, BrainError> {
+    let mut settled = Settled::default();
+    let mut open = moves;
+    for _ in 0..PASSES_MAX {
+        let pass = sift(checkout, open).await?;
+        let moved = !pass.held.is_empty();
+        open = pass.refused.iter().map(|(one, _)| one.clone()).collect();
+        settled.held.extend(pass.held);
+        settled.refused = pass.refused;
+        if open.is_empty() || !moved {
+            break;
+        }
+    }
+    Ok(settled)
+}
+
+/// Puts in the largest parts that the package managers accept, each on top of those before.
+async fn sift(checkout: &mut Checkout<'_>, moves: Vec<Move>) -> Result<Settled, BrainError> {
     let mut settled = Settled::default();
     let mut stack = vec![moves];
     while let Some(mut bundle) = stack.pop() {
@@ -80,38 +117,95 @@ pub(crate) async fn settle(
             Err(refused) if bundle.len() == 1 => {
                 settled.refused.extend(bundle.pop().map(|single| (single, refused)));
             }
-            Err(_) => {
-                let second = bundle.split_off(bundle.len() / 2);
+            Err(refused) => {
+                let (first, second) = parted(bundle, &refused);
                 stack.push(second);
-                stack.push(bundle);
+                stack.push(first);
             }
-        }
-    }
-    if settled.refused.len() > 1 {
-        let together: Vec<Move> = settled.refused.iter().map(|(m, _)| m.clone()).collect();
-        if put_in(checkout, &together).await?.is_ok() {
-            settled.held.extend(together);
-            settled.refused.clear();
-        }
-    }
-    for (refused, words) in std::mem::take(&mut settled.refused) {
-        match lower(checkout, &refused).await? {
-            Some(held) => settled.held.push(held),
-            None => settled.refused.push((refused, words)),
         }
     }
     Ok(settled)
 }
 
-async fn lower(checkout: &mut Checkout<'_>, refused: &Move) -> Result<Option<Move>, BrainError> {
-    for (at, steps) in refused.others.iter().enumerate().take(LOWER_TRIED_MAX) {
-        let mut other = refused.with_steps(steps);
+/// What a refusal does not name, and what it names; halves where that does not part them.
+fn parted(bundle: Vec<Move>, refused: &Refused) -> (Vec<Move>, Vec<Move>) {
+    let words = refused.words();
+    let is_named = |one: &Move| one.head().is_some_and(|head| names(words, &head.package));
+    let (named, mut unnamed): (Vec<Move>, Vec<Move>) = bundle.into_iter().partition(is_named);
+    if !named.is_empty() && !unnamed.is_empty() {
+        return (unnamed, named);
+    }
+    unnamed.extend(named);
+    let second = unnamed.split_off(unnamed.len() / 2);
+    (unnamed, second)
+}
+
+/// Whether a text names a package: as a word, whatever case and whichever of `-`, `_` and `.` it is written with.
+fn names(text: &str, package: &str) -> bool {
+    let plain = |text: &str| text.to_lowercase().replace(['_', '.'], "-");
+    let package = plain(package.trim_start_matches('@'));
+    let mut words = text.split(|c: char| !c.is_alphanumeric() && !"-_./".contains(c));
+    words.any(|word| plain(word.trim_matches(['.', '-', '/'])) == package)
+}
+
+/// The newest lower version that goes in, found by halving on the assumption that what is refused stays refused upwards.
+/// Where the refusal says in which range the package is held, only versions in it are looked at.
+async fn lower(
+    checkout: &mut Checkout<'_>,
+    refused: &Move,
+    words: &Refused,
+) -> Result<Option<Move>, BrainError> {
+    let Some(head) = refused.head() else { return Ok(None) };
+    let ecosystem = checkout.places()[refused.place].ecosystem;
+    let ranges = ranges(words.words(), &head.package);
+    let to = |steps: &Vec<Vec<Bump>>| steps.last().and_then(|s| s.last()).map(|b| b.to.clone());
+    let fits = |steps: &&Vec<Vec<Bump>>| {
+        to(steps).is_some_and(|to| ranges.iter().all(|range| ecosystem.admits(range, &to)))
+    };
+    let mut others: Vec<&Vec<Vec<Bump>>> = refused.others.iter().filter(fits).collect();
+    let is_known = others.len() < refused.others.len();
+    if others.is_empty() {
+        others = refused.others.iter().collect();
+    }
+    let line = format!("looking for a lower version of {} that goes in", head.package);
+    checkout.workspace().progress(&line);
+    let start = checkout.mark();
+    let mut found = None;
+    let (mut low, mut high) = (0, others.len());
+    for tried in 0..LOWER_TRIED_MAX {
+        if low >= high {
+            break;
+        }
+        // The newest that the known range admits is most likely the one.
+        let at = if is_known && tried == 0 { low } else { usize::midpoint(low, high) };
+        let other = refused.with_steps(others[at]);
         if put_in(checkout, std::slice::from_ref(&other)).await?.is_ok() {
-            other.others = refused.others[at + 1..].to_vec();
-            return Ok(Some(other));
+            let rest = others[at + 1..].iter().map(|steps| (*steps).clone()).collect();
+            found = Some((checkout.mark(), Move { others: rest, ..other }));
+            high = at;
+            checkout.back_to(&start).await?;
+        } else {
+            low = at + 1;
         }
     }
-    Ok(None)
+    let Some((mark, held)) = found else { return Ok(None) };
+    checkout.back_to(&mark).await?;
+    Ok(Some(held))
+}
+
+/// The ranges that a refusal's words hold a package to: `requests 2.22.0 depends on idna<2.9 and >=2.5`,
+/// `no version of b matches ^1.0`.
+fn ranges(words: &str, package: &str) -> Vec<String> {
+    let mut ranges = Vec::new();
+    for line in words.lines() {
+        let Some((_, wanted)) = line.split_once(" depends on ") else { continue };
+        let Some(at) = wanted.find(['=', '<', '>', '!', '~', '^']) else { continue };
+        let Some((name, range)) = wanted.split_at_checked(at) else { continue };
+        if names(name, package) {
+            ranges.push(range.replace(" and ", ",").trim_end_matches(['.', ';', ',']).to_owned());
+        }
+    }
+    ranges
 }
 
 /// Puts in all of some moves, or none. Moves of one step in one project go in as one plan.

@@ -219,8 +219,8 @@ impl Project<'_, '_> {
         Ok(moves)
     }
 
-    /// Goes the best way of every finding in one plan, which is all that most projects need. Where that does not
-    /// close each of them, the checkout is as it was, and they are taken one after the other.
+    /// Goes the best way of every finding in one plan, which is all that most projects need, or of as many of them as
+    /// the package manager takes together. What that does not close is taken one after the other on top of it.
     async fn close_at_once(&mut self) -> Result<Vec<Move>, BrainError> {
         let findings = self.policy.findings(self.work, self.at);
         let before = count(&findings);
@@ -247,12 +247,20 @@ impl Project<'_, '_> {
             return Ok(Vec::new());
         }
         let mark = self.work.checkout.mark();
-        let accepted = moves::put_in(&mut self.work.checkout, &moves).await?.is_ok();
+        let mut held = moves::settle_as_asked(&mut self.work.checkout, moves).await?.held;
         let after = self.policy.findings(self.work, self.at);
         let is_open =
             |one: &Move| after.iter().any(|f| f.package == one.about.0 && f.version == one.about.1);
-        if accepted && is_better(&before, &count(&after)) && !moves.iter().any(is_open) {
-            return Ok(moves);
+        if held.iter().any(is_open) {
+            // What closed nothing that it was made for may have no place in the change.
+            held.retain(|one| !is_open(one));
+            self.work.checkout.back_to(&mark).await?;
+            if moves::put_in(&mut self.work.checkout, &held).await?.is_err() {
+                return Ok(Vec::new());
+            }
+        }
+        if is_better(&before, &count(&self.policy.findings(self.work, self.at))) {
+            return Ok(held);
         }
         self.work.checkout.back_to(&mark).await?;
         Ok(Vec::new())

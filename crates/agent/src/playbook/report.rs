@@ -83,7 +83,7 @@ pub(super) fn moved_in(work: &Work<'_>, at: usize) -> Vec<(String, String, Strin
     steps.into_iter().filter_map(|(name, from, to)| Some((name, from, to?))).collect()
 }
 
-/// Every bump of the moves that are in the checkout.
+/// Every bump of the moves that are in the checkout, and of what the package manager had to move for them.
 fn asked(work: &Work<'_>) -> Vec<Asked> {
     let asked = work.kept.iter().flat_map(|one| {
         let ecosystem = work.checkout.places()[one.place].project.ecosystem;
@@ -93,7 +93,12 @@ fn asked(work: &Work<'_>) -> Vec<Asked> {
             to: bump.to.clone(),
         })
     });
-    asked.collect::<BTreeSet<_>>().into_iter().collect()
+    let added = work.checkout.added().iter().map(|(at, package, to)| Asked {
+        ecosystem: work.checkout.places()[*at].project.ecosystem,
+        package: package.clone(),
+        to: to.clone(),
+    });
+    asked.chain(added).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Every package that stood in a graph before and stands there with another version now.

@@ -47,9 +47,10 @@ impl<'a> Survey<'a> {
         context: &Context<'a>,
         workspace: &dyn Workspace,
     ) -> Result<(), BrainError> {
-        match read_graph(&place, context.files, workspace).await? {
+        let machine = (workspace, context.memo);
+        match read_graph(&place, context.files, std::iter::empty(), machine).await? {
             Ok(graph) => {
-                self.graphs.push(Arc::new(graph));
+                self.graphs.push(graph);
                 self.places.push(place);
             }
             Err(refused) => {

@@ -126,6 +126,7 @@ impl Checkout {
             now: domain::clock::SystemClock.now(),
             checks,
             previous,
+            memo: &agent::playbook::Memo::default(),
             proposed: &[],
         };
         Playbook::new(settings).run(&context, self).await.unwrap()

@@ -70,6 +70,7 @@ async fn think(
     let previous = previous(stage, &checks.checks).await?;
     let proposed = proposed(stage).await?;
     let ecosystems = knowledge.ecosystems();
+    let memo = stage.house.memo(stage.run, &stage.base()?);
     let context = Context {
         files,
         ecosystems: &ecosystems,
@@ -78,6 +79,7 @@ async fn think(
         now: stage.house.clock.now(),
         checks: &checks.checks,
         previous: previous.as_ref(),
+        memo: &memo,
         proposed: &proposed,
     };
     let Brain::Playbook(playbook) = &stage.agent.brain;

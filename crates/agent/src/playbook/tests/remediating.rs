@@ -451,6 +451,9 @@ fn what_is_in_the_way_only_because_it_is_locked_moves_with_the_fix() {
     let moved = ["Changed", "a 1.0.0 -> 1.0.1 closes X-1", "d 1.0.0 -> 1.2.0", "e 1.0.0 -> 1.3.0"];
     check(&shown, &moved);
     assert_eq!(shown.manifest, "a ^1.0\nq ^1.0\n");
+    // The rules are told that all three were asked for.
+    let asked: Vec<&str> = shown.outcome.asked.iter().map(|asked| asked.package.as_str()).collect();
+    assert_eq!(asked, ["a", "d", "e"]);
 }
 
 #[test]
@@ -519,4 +522,38 @@ fn what_cannot_be_decided_of_the_versions_at_the_end_makes_it_incomplete() {
     let left =
         "left X-9 a 1.0.1: Unreadable: it cannot be told whether it matches: its range is no range";
     check(&undecided("1.0.1"), &["Changed, incomplete", "a 1.0.0 -> 1.0.1 closes X-1", left]);
+}
+
+/// How often the package manager was asked.
+fn resolves(shown: &Shown) -> usize {
+    shown.ran.iter().filter(|line| line.starts_with("toy move")).count()
+}
+
+fn twenty() -> (World, String, String) {
+    let names: Vec<String> = (0..20).map(|n| format!("p{n:02}")).collect();
+    let world = names.iter().fold(World::default(), |world, name| {
+        let world = world.versions(name, &["1.0.0", "1.0.1", "1.0.2"]);
+        world.advisory(&format!("X-{name}"), name, "<1.0.1")
+    });
+    let manifest = names.iter().map(|name| format!("{name} ^1.0\n")).collect();
+    (world, manifest, names.iter().map(|name| format!("{name} 1.0.0\n")).collect())
+}
+
+#[test]
+fn findings_that_close_together_are_resolved_once() {
+    let (world, manifest, lock) = twenty();
+    let shown = world.remediate(&manifest, &lock);
+    assert_eq!(shown.outcome.updates.len(), 20);
+    assert_eq!(resolves(&shown), 1, "{:?}", shown.ran);
+}
+
+#[test]
+fn a_fix_that_is_refused_does_not_take_the_others_apart() {
+    let (mut world, manifest, lock) = twenty();
+    world.uninstallable.insert(("p07".to_owned(), "1.0.1".to_owned()));
+    let shown = world.remediate(&manifest, &lock);
+    assert_eq!(shown.outcome.updates.len(), 20);
+    assert!(shown.lock.contains("p07 1.0.2\n") && shown.lock.contains("p08 1.0.1\n"));
+    // All, all others, it alone, its next version.
+    assert_eq!(resolves(&shown), 4, "{:?}", shown.ran);
 }

@@ -24,7 +24,7 @@ use toolbox::registry::RegistryError;
 
 use crate::context::{Advisories, Context, Match, Previous, Versions};
 use crate::outcome::Outcome;
-use crate::playbook::Playbook;
+use crate::playbook::{Memo, Playbook};
 use crate::port::{Workspace, WorkspaceError};
 
 /// Everything outside the repository.
@@ -50,6 +50,8 @@ pub(super) struct World {
     pub(super) silent: bool,
     pub(super) proposed: Vec<Update>,
     pub(super) previous: Option<Previous>,
+    /// What is kept from one attempt to the next.
+    pub(super) memo: Memo,
 }
 
 impl World {
@@ -122,6 +124,7 @@ impl World {
             now: Timestamp::from_millis(10_000),
             checks: &checks,
             previous: self.previous.as_ref(),
+            memo: &self.memo,
             proposed: &self.proposed,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

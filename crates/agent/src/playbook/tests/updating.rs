@@ -186,3 +186,71 @@ fn an_update_does_not_break_the_runtime_that_the_manifests_promise() {
     let shown = world.updates(manifest, "a 1.1.0\nb 1.1.0\n", updates(UpdateLevel::Minor));
     check(&shown, &["NoChange", &format!("left a 1.1.0: {barred}")]);
 }
+
+/// How often the package manager was asked.
+fn resolves(shown: &Shown) -> usize {
+    shown.ran.iter().filter(|line| line.starts_with("toy move")).count()
+}
+
+fn many(count: usize) -> (World, String, String) {
+    let names: Vec<String> = (0..count).map(|n| format!("p{n:02}")).collect();
+    let publish = |world: World, name: &String| world.versions(name, &["1.0.0", "1.1.0", "1.2.0"]);
+    let manifest = names.iter().map(|name| format!("{name} ^1.0\n")).collect();
+    let lock = names.iter().map(|name| format!("{name} 1.0.0\n")).collect();
+    (names.iter().fold(World::default(), publish), manifest, lock)
+}
+
+#[test]
+fn updates_that_go_together_are_resolved_once() {
+    let (world, manifest, lock) = many(40);
+    let shown = world.updates(&manifest, &lock, updates(UpdateLevel::Minor));
+    assert_eq!(shown.outcome.updates.len(), 40);
+    assert_eq!(resolves(&shown), 1, "{:?}", shown.ran);
+}
+
+#[test]
+fn an_update_that_is_refused_is_told_from_the_others_by_the_words_of_the_refusal() {
+    let (mut world, manifest, lock) = many(40);
+    world.uninstallable.insert(("p17".to_owned(), "1.2.0".to_owned()));
+    let shown = world.updates(&manifest, &lock, updates(UpdateLevel::Minor));
+    assert_eq!(shown.outcome.updates.len(), 40);
+    assert!(shown.lock.contains("p17 1.1.0\n") && shown.lock.contains("p18 1.2.0\n"));
+    // All, all others, it alone, its next lower version.
+    assert_eq!(resolves(&shown), 4, "{:?}", shown.ran);
+}
+
+#[test]
+fn what_only_fits_once_others_have_moved_gets_its_best_version() {
+    // `r` 1 wants `i` below 1.9; `r` 2 does not. `x` never moves, and its refusal names everybody.
+    let mut world = World::default()
+        .versions("i", &["1.8.0", "1.8.5", "1.9.0", "1.10.0"])
+        .publish("r", "1.0.0", "i <1.9.0")
+        .publish("r", "1.1.0", "i ^1.8.0")
+        .versions("x", &["1.0.0", "1.1.0"]);
+    world.single = true;
+    world.uninstallable.insert(("x".to_owned(), "1.1.0".to_owned()));
+    let shown = world.updates(
+        "i ^1.8\nr ^1.0\nx ^1.0\n",
+        "i 1.8.0\nr 1.0.0 i@1.8.0\nx 1.0.0\n",
+        updates(UpdateLevel::Minor),
+    );
+    check(
+        &shown,
+        &[
+            "Changed",
+            "i 1.8.0 -> 1.10.0",
+            "r 1.0.0 -> 1.1.0",
+            "left x 1.0.0: NotInstallable: to 1.1.0: x 1.1.0 cannot be installed",
+        ],
+    );
+}
+
+#[test]
+fn the_next_attempt_of_a_run_resolves_nothing_a_second_time() {
+    let (mut world, manifest, lock) = many(8);
+    world.uninstallable.insert(("p03".to_owned(), "1.2.0".to_owned()));
+    let first = world.updates(&manifest, &lock, updates(UpdateLevel::Minor));
+    let second = world.updates(&manifest, &lock, updates(UpdateLevel::Minor));
+    assert_eq!((resolves(&first), resolves(&second)), (4, 0), "{:?}", second.ran);
+    assert_eq!((second.brief(), second.lock), (first.brief(), first.lock));
+}
