@@ -84,7 +84,7 @@ fn rooms(metadata: &cargo_metadata::Metadata) -> BTreeMap<String, &cargo_metadat
 
 fn sources() -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
-    let mut pending = vec![root().join("crates")];
+    let mut pending = vec![root().join("crates"), root().join("benches")];
     while let Some(folder) = pending.pop() {
         for entry in std::fs::read_dir(&folder).expect("the crates can be read") {
             let path = entry.expect("the crates can be read").path();
@@ -274,7 +274,7 @@ fn links_in_the_documents_lead_somewhere() {
     let mut problems = Vec::new();
     let mut pending = vec![root().join("docs")];
     let mut pages: Vec<PathBuf> =
-        ["README.md", "ARCHITECTURE.md", "SECURITY.md", "SPECIFICATION.md"]
+        ["README.md", "ARCHITECTURE.md", "SECURITY.md", "SPECIFICATION.md", "BENCHMARKS.md"]
             .iter()
             .map(|name| root().join(name))
             .collect();
