@@ -334,7 +334,7 @@ impl Shared {
             };
             // Small frames overtake data, so a channel may have been given up since this was queued.
             let in_order = match frame.kind {
-                Kind::Data => self.lock().mux.may_send(frame.channel),
+                Kind::Data | Kind::Message => self.lock().mux.may_send(frame.channel),
                 Kind::End => self.lock().mux.end(frame.channel),
                 _ => true,
             };
@@ -391,6 +391,27 @@ impl Outgoing {
             }
         }
         Ok(())
+    }
+
+    /// Sends a message behind what was sent before, waiting for credit.
+    pub(crate) async fn message(&self, message: &Message) -> Result<(), Broken> {
+        let payload = message::to_json(message);
+        loop {
+            let permit = self.shared.data.reserve().await.map_err(|_| self.shared.reason())?;
+            self.shared.check()?;
+            let granted = self.shared.lock().mux.take_whole(self.id, payload.len());
+            match granted {
+                None => return Err(Broken("the guest has given the channel up".to_owned())),
+                Some(true) => {
+                    permit.send(Frame { channel: self.id, kind: Kind::Message, payload });
+                    return Ok(());
+                }
+                Some(false) => {
+                    drop(permit);
+                    self.credit.notified().await;
+                }
+            }
+        }
     }
 
     /// Says that nothing more comes.

@@ -7,6 +7,7 @@ use domain::MachineId;
 use domain::exec::{Exec, ExecResult};
 use domain::machine::{Backend, EgressRecord};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
 
 /// Where the transfer folder is, as commands in a machine see it.
 pub const TRANSFER_FOLDER: &str = guest::layout::TRANSFER;
@@ -78,6 +79,25 @@ pub trait OutputSink: Send {
     fn output(&mut self, stderr: bool, bytes: &[u8]);
 }
 
+/// A signal that a running command may be sent, by its POSIX meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Its terminal is gone.
+    Hangup,
+    /// Somebody pressed Ctrl-C.
+    Interrupt,
+    /// Somebody asked for a core dump.
+    Quit,
+    /// At once, and nothing can be done about it.
+    Kill,
+    /// Whatever the program makes of it.
+    User1,
+    /// Whatever the program makes of it.
+    User2,
+    /// Please end.
+    Terminate,
+}
+
 /// Makes machines.
 #[async_trait::async_trait]
 pub trait Sandbox: Send + Sync + std::fmt::Debug {
@@ -108,6 +128,18 @@ pub trait Machine: Send + Sync + std::fmt::Debug {
         &self,
         command: &Exec,
         sink: &mut dyn OutputSink,
+    ) -> Result<ExecResult, SandboxError> {
+        let (_, mut none) = mpsc::channel(1);
+        self.exec_signalled(command, sink, &mut none).await
+    }
+
+    /// The same, and while the command runs its process group is sent every signal that comes from whoever holds
+    /// the other end of `signals`. What comes after its end is left unread.
+    async fn exec_signalled(
+        &self,
+        command: &Exec,
+        sink: &mut dyn OutputSink,
+        signals: &mut mpsc::Receiver<Signal>,
     ) -> Result<ExecResult, SandboxError>;
 
     /// Writes a file from a stream. Refuses symbolic links in any part of the path and more than `max_bytes`.

@@ -9,11 +9,12 @@ use guest::layout;
 use guest::message::{self, Exited, Message, Metrics, Open};
 use guest::mux::PIECE_MAX;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::channel::{Broken, Channel, Link, Piece};
 use crate::output::Kept;
-use crate::port::{MachinePath, OutputSink, SandboxError};
+use crate::port::{MachinePath, OutputSink, SandboxError, Signal};
 
 /// How much longer than a command's own time the guest may take to end it.
 const EXEC_GRACE: Duration = Duration::from_secs(20);
@@ -109,11 +110,12 @@ impl Session {
         }
     }
 
-    /// Runs a command.
+    /// Runs a command, and passes it the signals that come in meanwhile.
     pub(crate) async fn exec(
         &self,
         command: &Exec,
         sink: &mut dyn OutputSink,
+        signals: &mut mpsc::Receiver<Signal>,
     ) -> Result<ExecResult, SandboxError> {
         let cwd = if command.cwd.is_root() {
             layout::CHECKOUT.to_owned()
@@ -131,7 +133,7 @@ impl Session {
         let limit = Duration::from_millis(command.timeout_ms).saturating_add(EXEC_GRACE);
         let run = async {
             let channel = self.link.open(&open)?;
-            follow(channel, sink).await
+            follow(channel, sink, signals).await
         };
         let run = tokio::time::timeout(limit, run).await;
         let run = run.unwrap_or_else(|_| Err(lost("the guest does not end a command").into()));
@@ -239,15 +241,40 @@ fn unexpected(piece: &Piece) -> Broken {
     }
 }
 
+/// The number of a signal on Linux.
+const fn number(signal: Signal) -> i32 {
+    match signal {
+        Signal::Hangup => libc::SIGHUP,
+        Signal::Interrupt => libc::SIGINT,
+        Signal::Quit => libc::SIGQUIT,
+        Signal::Kill => libc::SIGKILL,
+        Signal::User1 => libc::SIGUSR1,
+        Signal::User2 => libc::SIGUSR2,
+        Signal::Terminate => libc::SIGTERM,
+    }
+}
+
 /// Follows a command to its end.
 async fn follow(
     mut channel: Channel,
     sink: &mut dyn OutputSink,
+    signals: &mut mpsc::Receiver<Signal>,
 ) -> Result<(Exited, Kept, Kept), Failed> {
     let mut stdout = Kept::new(OUTPUT_KEPT_MAX_BYTES);
     let mut stderr = Kept::new(OUTPUT_KEPT_MAX_BYTES);
+    let mut listening = true;
     loop {
-        match channel.incoming.receive().await? {
+        let piece = tokio::select! {
+            piece = channel.incoming.receive() => piece?,
+            signal = signals.recv(), if listening => {
+                listening = signal.is_some();
+                if let Some(signal) = signal {
+                    channel.outgoing.message(&Message::Signal(number(signal))).await?;
+                }
+                continue;
+            }
+        };
+        match piece {
             Piece::Data(is_stderr, bytes) => {
                 sink.output(is_stderr, &bytes);
                 if is_stderr { stderr.push(&bytes) } else { stdout.push(&bytes) }

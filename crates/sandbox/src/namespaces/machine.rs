@@ -5,11 +5,12 @@ use std::sync::Arc;
 use domain::MachineId;
 use domain::exec::{Exec, ExecResult, Exit};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::cgroup::Cgroup;
 use super::release::Remains;
-use crate::port::{Machine, MachinePath, OutputSink, SandboxError};
+use crate::port::{Machine, MachinePath, OutputSink, SandboxError, Signal};
 use crate::session::Session;
 
 /// A running machine. The order of its fields is the order in which it is dropped: the stream closes first,
@@ -36,13 +37,14 @@ impl Machine for NamespaceMachine {
         self.id
     }
 
-    async fn exec(
+    async fn exec_signalled(
         &self,
         command: &Exec,
         sink: &mut dyn OutputSink,
+        signals: &mut mpsc::Receiver<Signal>,
     ) -> Result<ExecResult, SandboxError> {
         let before = self.oom_kills();
-        let result = self.session.exec(command, sink).await;
+        let result = self.session.exec(command, sink, signals).await;
         let out_of_memory = self.oom_kills() > before;
         match result {
             Ok(result) if out_of_memory && !result.success() && result.exit != Exit::TimedOut => {

@@ -2,7 +2,7 @@
 
 use domain::exec::{Exec, Exit};
 use domain::limit::OUTPUT_KEPT_MAX_BYTES;
-use sandbox::port::SandboxError;
+use sandbox::port::{OutputSink, SandboxError, Signal};
 
 use crate::machine_house::{Heard, House, checkout, says, sh, try_sh};
 
@@ -136,6 +136,55 @@ async fn a_signal_is_told_apart_from_a_status() {
     assert_eq!(sh(&*machine, "kill -9 1; echo still here").await.stdout_text(), "still here\n");
     assert_eq!(sh(&*machine, "kill -9 -1; echo still here").await.stdout_text(), "still here\n");
     assert_eq!(says(&*machine, "echo alive").await, "alive");
+    machine.close().await.unwrap();
+}
+
+/// Hears what a command prints, piece by piece.
+struct Told(tokio::sync::mpsc::UnboundedSender<String>);
+
+impl OutputSink for Told {
+    fn output(&mut self, _: bool, bytes: &[u8]) {
+        self.0.send(String::from_utf8_lossy(bytes).into_owned()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_running_command_and_its_children_are_sent_signals() {
+    let house = House::new();
+    let machine = house.machine().await;
+    let (heard, mut hear) = tokio::sync::mpsc::unbounded_channel();
+    let (send, mut signals) = tokio::sync::mpsc::channel(8);
+    // The child says that it got the signal too; both only end by the last one.
+    let script = "trap 'echo parent int' INT; trap 'echo parent usr1' USR1
+        sh -c 'trap \"echo child int; exit\" INT; trap : USR1; echo up; while :; do sleep 1000 & wait $!; done' &
+        while :; do wait $! || :; done";
+    let command = Exec::new(["bash", "-c", script], "wait for signals");
+    let mut sink = Told(heard);
+    let (result, ()) =
+        tokio::join!(machine.exec_signalled(&command, &mut sink, &mut signals), async {
+            let mut all = String::new();
+            for (signal, answers) in [
+                (None, &["up"][..]),
+                (Some(Signal::User1), &["parent usr1"]),
+                (Some(Signal::Interrupt), &["parent int", "child int"]),
+            ] {
+                if let Some(signal) = signal {
+                    send.send(signal).await.unwrap();
+                }
+                while !answers.iter().all(|answer| all.contains(answer)) {
+                    all.push_str(&hear.recv().await.unwrap());
+                }
+            }
+            send.send(Signal::Terminate).await.unwrap();
+        });
+    assert_eq!(result.unwrap().exit, Exit::Signal(15));
+    says(&*machine, ALONE).await;
+    // Nobody waits for one who went away.
+    drop(send);
+    let mut sink = Heard::default();
+    let echo = Exec::new(["echo", "alive"], "be alive");
+    let result = machine.exec_signalled(&echo, &mut sink, &mut signals).await.unwrap();
+    assert_eq!(result.stdout_text(), "alive\n");
     machine.close().await.unwrap();
 }
 

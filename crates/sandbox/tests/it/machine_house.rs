@@ -1,19 +1,25 @@
 //! A house with real machines: a state folder, a gateway, and machines that are closed when a test ends.
 
 use std::collections::BTreeMap;
+use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use domain::MachineId;
 use domain::clock::SystemClock;
 use domain::exec::{Exec, ExecResult};
 use domain::machine::EgressRecord;
+use rustix::fs::inotify;
 use sandbox::egress::{self, Gateway};
 use sandbox::namespaces::{Namespaces, Settings};
 use sandbox::port::{
     EgressAudit, Machine, MachinePath, MachineSpec, NetworkPolicy, OutputSink, Sandbox as _,
     SandboxError,
 };
+
+/// How long what was dropped may take to be gone.
+const GONE_MAX: Duration = Duration::from_secs(20);
 
 /// A mebibyte, in bytes.
 pub(crate) const MIB: u64 = 1024 * 1024;
@@ -105,13 +111,22 @@ impl House {
         self.sandbox.launch(spec, Arc::clone(&self.audit) as Arc<dyn EgressAudit>).await
     }
 
-    /// Waits until what was dropped has been taken away in the background.
+    /// Waits until what was dropped has been taken away in the background: the kernel tells when a folder goes.
     pub(crate) async fn gone(&self) {
-        let until = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
-        while !self.machines().is_empty() {
-            assert!(tokio::time::Instant::now() < until, "left: {:?}", self.machines());
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
+        let state = self.state.path().to_owned();
+        let wait = move || {
+            let watch = inotify::init(inotify::CreateFlags::CLOEXEC).unwrap();
+            let folder = state.join("machines");
+            let goes = inotify::WatchFlags::DELETE | inotify::WatchFlags::MOVED_FROM;
+            inotify::add_watch(&watch, &folder, goes).unwrap();
+            let mut buffer = [const { MaybeUninit::uninit() }; 4096];
+            let mut told = inotify::Reader::new(&watch, &mut buffer);
+            while !machines(&state).is_empty() {
+                let _one = told.next().unwrap();
+            }
+        };
+        let gone = tokio::time::timeout(GONE_MAX, tokio::task::spawn_blocking(wait)).await;
+        gone.unwrap_or_else(|_| panic!("left: {:?}", self.machines())).unwrap();
     }
 
     pub(crate) async fn machine(&self) -> Box<dyn Machine> {
