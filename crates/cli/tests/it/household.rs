@@ -267,7 +267,7 @@ pub(crate) fn names(folder: &Path) -> Vec<String> {
 }
 
 /// Processes whose command line holds a word.
-fn processes(word: &str) -> Vec<String> {
+pub(crate) fn processes(word: &str) -> Vec<String> {
     names(Path::new("/proc"))
         .into_iter()
         .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
