@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) log: Option<String>,
     /// How long a registry has for one answer, in milliseconds.
     pub(crate) registry_timeout_ms: u64,
+    /// The socket of the SSH agent that may be asked for a repository elsewhere: named for hob, never found.
+    pub(crate) ssh_auth_sock: Option<String>,
     /// Where a test lets the process die.
     pub(crate) failpoint: Option<String>,
     /// The whole environment, for the package managers' own configuration.
@@ -79,6 +81,7 @@ impl Settings {
             no_color: variable("NO_COLOR").is_some(),
             log: variable("HOB_LOG"),
             registry_timeout_ms: registry_timeout_ms(variable("HOB_REGISTRY_TIMEOUT").as_deref())?,
+            ssh_auth_sock: variable("HOB_SSH_AUTH_SOCK"),
             failpoint: variable("HOB_FAILPOINT"),
             environment,
         })

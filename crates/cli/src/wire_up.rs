@@ -86,9 +86,9 @@ fn listener(settings: &Settings) -> Arc<dyn Listener> {
     }
 }
 
-/// What git needs to reach a network as its user does: proxies, certificates, the agent's socket.
+/// What git needs to reach a network from here: proxies and certificates, and the agent that was named for hob.
 fn network_env(settings: &Settings) -> Vec<(std::ffi::OsString, std::ffi::OsString)> {
-    const NAMES: [&str; 10] = [
+    const NAMES: [&str; 9] = [
         "HTTPS_PROXY",
         "HTTP_PROXY",
         "NO_PROXY",
@@ -98,10 +98,10 @@ fn network_env(settings: &Settings) -> Vec<(std::ffi::OsString, std::ffi::OsStri
         "GIT_SSL_CAINFO",
         "SSL_CERT_FILE",
         "SSL_CERT_DIR",
-        "SSH_AUTH_SOCK",
     ];
-    NAMES
+    let network = NAMES
         .iter()
-        .filter_map(|name| Some(((*name).into(), settings.environment.get(*name)?.into())))
-        .collect()
+        .filter_map(|name| Some(((*name).into(), settings.environment.get(*name)?.into())));
+    let agent = settings.ssh_auth_sock.iter().map(|socket| ("SSH_AUTH_SOCK".into(), socket.into()));
+    network.chain(agent).collect()
 }

@@ -75,6 +75,9 @@ pub struct ProposalReport {
     pub title: String,
     /// Where to look at it, on a forge.
     pub url: Option<String>,
+    /// The git folder of hob's own that holds the branch, where the repository is elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<String>,
 }
 
 /// One check on both trees.

@@ -30,6 +30,10 @@ pub struct Settings {
     pub local_timeout_ms: u64,
     /// How long a call may take that reaches a network, in milliseconds.
     pub network_timeout_ms: u64,
+    /// How long a repository elsewhere may take to say what it holds, in milliseconds.
+    pub look_timeout_ms: u64,
+    /// The largest pack that a fetch may bring, in bytes.
+    pub fetch_max_bytes: u64,
 }
 
 impl Default for Settings {
@@ -41,6 +45,8 @@ impl Default for Settings {
             plain_http: false,
             local_timeout_ms: 10 * 60 * 1000,
             network_timeout_ms: 30 * 60 * 1000,
+            look_timeout_ms: 60 * 1000,
+            fetch_max_bytes: 16 * 1024 * 1024 * 1024,
         }
     }
 }
@@ -87,6 +93,7 @@ impl Git {
     fn timeout(&self, reach: Reach) -> Duration {
         Duration::from_millis(match reach {
             Reach::Nothing | Reach::LocalRepository => self.settings.local_timeout_ms,
+            Reach::Look => self.settings.look_timeout_ms,
             Reach::Network => self.settings.network_timeout_ms,
         })
     }
@@ -146,6 +153,12 @@ const CONFIGURATION: [&str; 26] = [
     "transfer.advertiseSID=false",
 ];
 
+/// How `ssh` is started: without any configuration, without a key of the person's, asking nothing, believing no host
+/// that is not known already. What is left is an agent, where the settings name one.
+const SSH: &str = "ssh -F none -oIdentityFile=none -oBatchMode=yes -oStrictHostKeyChecking=yes \
+                   -oGSSAPIAuthentication=no -oHostbasedAuthentication=no -oForwardAgent=no \
+                   -oPermitLocalCommand=no -oConnectTimeout=30";
+
 /// The environment of every call, besides `PATH` and what is said for the call.
 const ENVIRONMENT: [(&str, &str); 15] = [
     ("GIT_ADVICE", "0"),
@@ -157,7 +170,7 @@ const ENVIRONMENT: [(&str, &str); 15] = [
     ("GIT_NO_REPLACE_OBJECTS", "1"),
     ("GIT_OPTIONAL_LOCKS", "0"),
     ("GIT_PAGER", "cat"),
-    ("GIT_SSH_COMMAND", "ssh -oBatchMode=yes -oForwardAgent=no -oPermitLocalCommand=no"),
+    ("GIT_SSH_COMMAND", SSH),
     ("GIT_TERMINAL_PROMPT", "0"),
     ("HOME", "/nonexistent"),
     ("LC_ALL", "C"),

@@ -1,4 +1,7 @@
 //! The local forge: a plain git repository of this host. A proposal is a branch in it, and nothing else of it moves.
+//!
+//! Where the repository itself is elsewhere, its mirror stands for it: the proposal's branch is made there, and what
+//! moves the branches elsewhere is a command for the person who may.
 
 mod deliver;
 mod merge;
@@ -30,11 +33,15 @@ pub enum LocalError {
     /// The program failed.
     #[error(transparent)]
     Git(#[from] git::GitError),
-    /// It is no repository of this host.
-    #[error("`{place}` is not on this host: a branch can only be made in a local repository")]
-    NotLocal {
+    /// It is elsewhere, and hob has nothing to push there with.
+    #[error("`{place}` is elsewhere and hob has no credential to push there; nothing was changed")]
+    Elsewhere {
         /// Where it is.
         place: String,
+        /// The command that moves its target branch.
+        merge: String,
+        /// The command that makes the proposal a branch there.
+        publish: String,
     },
     /// The repository's state does not allow it.
     #[error("{reason}")]
@@ -63,7 +70,9 @@ impl LocalError {
             Self::Refused { hint, .. } | Self::Unwritable { hint, .. } => hint.clone(),
             Self::Mirror(error) => error.hint(),
             Self::Fence(_) => "nothing: a newer action of the run is at work".into(),
-            Self::NotLocal { .. } => "clone the repository and name the clone".into(),
+            Self::Elsewhere { merge, publish, .. } => format!(
+                "publish it yourself, and ask again so that hob sees it:\n  {merge}\nor make it a branch there, for a review there:\n  {publish}"
+            ),
             Self::View(_) | Self::Git(_) => {
                 "run it again; if it stays, run `git fsck` in the repository".into()
             }
@@ -105,12 +114,22 @@ impl Branch {
 }
 
 impl LocalForge {
-    /// The forge of a mirrored local repository.
-    pub fn new(mirror: Mirror) -> Result<Self, LocalError> {
-        match mirror.source().clone() {
-            Source::Local(repository) => Ok(Self { mirror, repository }),
-            Source::Remote(url) => Err(LocalError::NotLocal { place: url.as_str().to_owned() }),
-        }
+    /// The forge of a mirrored repository; of one elsewhere the mirror itself, which `refresh` has made.
+    pub fn new(mirror: Mirror) -> Self {
+        let repository = match mirror.source() {
+            Source::Local(repository) => repository.clone(),
+            Source::Remote(_) => LocalRepository {
+                git_dir: mirror.git_dir(),
+                common_dir: mirror.git_dir(),
+                work_tree: None,
+            },
+        };
+        Self { mirror, repository }
+    }
+
+    /// The ref that says, in the repository that is looked at, where a branch is that hob did not make.
+    fn target_ref(&self, branch: &str) -> String {
+        self.mirror.ref_of(branch)
     }
 
     fn place(&self) -> String {

@@ -4,13 +4,16 @@
 //! <mirrors>/<name>-<digest>/
 //!     source      which repository this is
 //!     lock        held by whoever changes anything here, and by the git programs it started
-//!     git/        the bare repository: all branches and tags as they are at the source, and `refs/hob/...`
+//!     git/        the bare repository: all branches and tags as they are at the source, and `refs/hob/...`; of a
+//!                 source elsewhere its branches are below `refs/remotes/origin`, so that proposals have
+//!                 `refs/heads` to themselves
 //!     fences/     the newest fence of each run
 //!     scratch/    views and quarantines, emptied under the lock
 //! ```
 
 pub(crate) mod lock;
 mod refresh;
+mod remote;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,9 +27,6 @@ use crate::place::{self, Source};
 use crate::tree::{self, Trees};
 use crate::{fence, view};
 use lock::Lock;
-
-/// The largest pack that a refresh may bring, in bytes.
-pub const REFRESH_MAX_BYTES: u64 = 16 * 1024 * 1024 * 1024;
 
 /// Why a repository could not be mirrored.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,14 @@ pub enum MirrorError {
         reason: String,
         /// What to do.
         hint: String,
+    },
+    /// It is larger than what is fetched.
+    #[error("{place} is too large: more than {bytes} bytes in one pack")]
+    TooLarge {
+        /// Where.
+        place: String,
+        /// The limit.
+        bytes: u64,
     },
     /// It was found, and its commits could not be had.
     #[error("{place} could not be fetched: {reason}")]
@@ -87,6 +95,9 @@ impl MirrorError {
             Self::NoCommit { hint, .. }
             | Self::Fetch { hint, .. }
             | Self::View(view::ViewError::Unsupported { hint, .. }) => hint.clone(),
+            Self::TooLarge { .. } => {
+                "clone what is needed of it (`git clone --depth 1`), and name the clone".into()
+            }
             Self::Busy { .. } => "wait for the other run, or stop it".into(),
             Self::View(view::ViewError::Io { .. }) | Self::Io { .. } => {
                 "look at the space and the permissions of the data folder and of the repository"
@@ -119,8 +130,8 @@ impl Mirrors {
             })
     }
 
-    /// Whether a repository of this host has a commit to start from, before anything is begun on it; one
-    /// elsewhere is only asked when it is fetched. The folder `scratch` is this process's own.
+    /// Whether a repository has a commit to start from, before anything is begun on it. Nothing is fetched.
+    /// The folder `scratch` is this process's own.
     pub async fn look(
         &self,
         source: &Source,
@@ -131,7 +142,7 @@ impl Mirrors {
             Source::Local(repository) => {
                 refresh::look(&self.git, repository, branch, scratch).await
             }
-            Source::Remote(_) => Ok(()),
+            Source::Remote(url) => remote::look(&self.git, url, branch).await,
         }
     }
 
@@ -186,6 +197,8 @@ pub enum Note {
     },
     /// The history ends early.
     Shallow,
+    /// Whoever is on the way can change what is fetched.
+    Unprotected,
 }
 
 impl std::fmt::Display for Note {
@@ -199,6 +212,9 @@ impl std::fmt::Display for Note {
                 "only commits count: {changed} changed and {untracked} untracked paths of the work tree are left out"
             ),
             Self::Shallow => f.write_str("the history is shallow: only what is there is used"),
+            Self::Unprotected => f.write_str(
+                "the URL is not encrypted: whoever is on the way can change what is fetched",
+            ),
         }
     }
 }
@@ -259,8 +275,22 @@ impl Mirror {
         Ok(())
     }
 
-    pub(crate) fn git_dir(&self) -> PathBuf {
+    /// The bare repository.
+    pub fn git_dir(&self) -> PathBuf {
         self.folder.join("git")
+    }
+
+    /// The ref in the mirror that says where a branch of the source is.
+    pub(crate) fn ref_of(&self, branch: &str) -> String {
+        format!("{}/{branch}", self.branches_prefix())
+    }
+
+    /// Below which refs the mirror keeps the source's branches.
+    pub(crate) fn branches_prefix(&self) -> &'static str {
+        match self.source {
+            Source::Local(_) => "refs/heads",
+            Source::Remote(_) => "refs/remotes/origin",
+        }
     }
 
     pub(crate) fn fences(&self) -> PathBuf {

@@ -62,6 +62,13 @@ impl PlaceError {
     }
 }
 
+/// Whether a person means a repository elsewhere: a URL or its short form, and nothing of that name is at `cwd`.
+pub fn is_url(text: &str, cwd: &Path) -> bool {
+    (text.contains("://") || looks_like_scp(text))
+        && !text.starts_with("file://")
+        && !cwd.join(text).exists()
+}
+
 /// A place that a repository is read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
@@ -77,27 +84,23 @@ impl Source {
         if let Some(path) = text.strip_prefix("file://") {
             return LocalRepository::find(Path::new(path)).map(Self::Local);
         }
-        let path = cwd.join(text);
-        if !path.exists() && (text.contains("://") || looks_like_scp(text)) {
+        if is_url(text, cwd) {
             return RemoteUrl::new(text).map(Self::Remote);
         }
-        LocalRepository::find(&path).map(Self::Local)
+        LocalRepository::find(&cwd.join(text)).map(Self::Local)
     }
 
     /// What two names of the same repository have in common.
     pub fn identity(&self) -> String {
         match self {
             Self::Local(local) => local.common_dir.display().to_string(),
-            Self::Remote(url) => url.0.clone(),
+            Self::Remote(url) => url.0.trim_end_matches('/').to_owned(),
         }
     }
 
     /// The repository's name for people: its main folder's, without `.git`.
     pub fn name(&self) -> String {
-        let path = match self {
-            Self::Local(local) => local.common_dir.display().to_string(),
-            Self::Remote(url) => url.0.clone(),
-        };
+        let path = self.identity();
         let path = path.strip_suffix("/.git").unwrap_or(&path).trim_end_matches('/');
         let name = path.rsplit(['/', ':']).next().unwrap_or(path);
         name.strip_suffix(".git").unwrap_or(name).to_owned()
@@ -113,7 +116,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// A URL that `git` may be given: `https`, `ssh` or the short form of the latter; never with a password in it.
+/// A URL that `git` may be given: `https`, `git`, `ssh` or the short form of the latter; never with a password in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteUrl(String);
 
@@ -131,9 +134,9 @@ impl RemoteUrl {
         let Some((scheme, rest)) = text.split_once("://") else {
             return Ok(Self(text.to_owned()));
         };
-        if !matches!(scheme, "https" | "ssh" | "http") {
+        if !matches!(scheme, "https" | "ssh" | "git" | "http") {
             return refuse(
-                "only https and ssh are spoken",
+                "only https, ssh and git are spoken",
                 "use the repository's https or ssh URL",
             );
         }
@@ -154,6 +157,16 @@ impl RemoteUrl {
     /// The URL.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether nobody on the way can read or change what is fetched.
+    pub fn is_protected(&self) -> bool {
+        !self.0.starts_with("git://") && !self.0.starts_with("http://")
+    }
+
+    /// Whether `ssh` is what reaches it.
+    pub(crate) fn is_ssh(&self) -> bool {
+        self.0.starts_with("ssh://") || !self.0.contains("://")
     }
 }
 

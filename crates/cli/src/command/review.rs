@@ -92,8 +92,9 @@ fn line(review: &Shown) -> String {
 
 fn details(review: &Shown) -> String {
     let target = review.target.as_deref().unwrap_or("no branch");
+    let held = review.mirror.as_ref().map(|folder| format!(" in {folder}")).unwrap_or_default();
     format!(
-        "branch {} onto {target}\nbase {}\nhead {}\ndigest {}\nrun {} of {}\napproved by: {}\n\n{}",
+        "branch {}{held} onto {target}\nbase {}\nhead {}\ndigest {}\nrun {} of {}\napproved by: {}\n\n{}",
         review.branch,
         review.base,
         review.head,

@@ -104,10 +104,10 @@ async fn drive(
 
 /// The repository as an absolute path, or the URL as it is.
 fn place(settings: &Settings, repo: &str) -> String {
-    let path = settings.cwd.join(repo);
-    if !path.exists() && (repo.contains("://") || repo.contains('@')) {
+    if forge::place::is_url(repo, &settings.cwd) {
         return repo.to_owned();
     }
+    let path = settings.cwd.join(repo);
     std::fs::canonicalize(&path).unwrap_or(path).display().to_string()
 }
 
@@ -164,13 +164,21 @@ pub(crate) fn text(report: &RunReport, hob: &str) -> String {
         }
     }
     if let Some(proposal) = &report.proposal {
-        lines.push(format!("  branch {}", proposal.branch));
+        lines.push(format!("  branch {}", place_of(proposal)));
         lines.push(format!("  look at it:  {hob} review diff {}", proposal.id));
         lines.push(format!("  approve it:  {hob} review approve {}", proposal.id));
         lines.push(format!("  merge it:    {hob} review merge {}", proposal.id));
     }
     lines.push(format!("  run {} ({:.1} s)", report.run, report.seconds.total));
     lines.join("\n")
+}
+
+/// The branch, and whose repository holds it where that is not the one that was named.
+fn place_of(proposal: &domain::report::ProposalReport) -> String {
+    match &proposal.mirror {
+        None => proposal.branch.clone(),
+        Some(folder) => format!("{} in {folder} (nothing is pushed)", proposal.branch),
+    }
 }
 
 fn check(check: &domain::report::CheckReport) -> String {

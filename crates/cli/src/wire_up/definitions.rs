@@ -24,6 +24,13 @@ pub(crate) async fn find(
     if word.contains('/') || word.ends_with(".md") {
         return file(&settings.cwd.join(word));
     }
+    if forge::place::is_url(repository, &settings.cwd) {
+        let house = crate::wire_up::house(settings).await?;
+        return match house.committed_definition(repository, word).await? {
+            Some(text) => Ok(text),
+            None => built_in(word),
+        };
+    }
     let own = Path::new(repository).join(".hob/agents").join(format!("{word}.md"));
     if own.is_file() {
         return committed(settings, repository, word).await;

@@ -19,6 +19,8 @@ mod household;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod remote;
+#[cfg(test)]
 mod review;
 #[cfg(test)]
 mod signals;

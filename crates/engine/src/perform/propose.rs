@@ -56,6 +56,7 @@ pub(super) async fn propose(stage: &mut Stage<'_>) -> Result<Done, StepError> {
             "v": 1,
             "tree": change.tree.as_str(),
             "source": stage.facts.request.source,
+            "mirror": stage.holder()?,
             "target": stage.facts.branch,
             "requester": stage.facts.request.actor.name,
             "approvals_needed": stage.agent.gates.approvals.max(u32::from(needs)),
@@ -112,7 +113,7 @@ impl From<forge::local::LocalError> for StepError {
         let reason = format!("{}; {}", crate::chain(&error), error.hint());
         match error {
             forge::local::LocalError::Refused { .. }
-            | forge::local::LocalError::NotLocal { .. } => Self::policy(reason),
+            | forge::local::LocalError::Elsewhere { .. } => Self::policy(reason),
             forge::local::LocalError::Fence(_)
             | forge::local::LocalError::Mirror(_)
             | forge::local::LocalError::View(_)

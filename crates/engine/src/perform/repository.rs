@@ -18,6 +18,7 @@ impl From<forge::mirror::MirrorError> for StepError {
         match error {
             forge::mirror::MirrorError::Place(_)
             | forge::mirror::MirrorError::View(_)
+            | forge::mirror::MirrorError::TooLarge { .. }
             | forge::mirror::MirrorError::NoCommit { .. } => Self::policy(reason),
             forge::mirror::MirrorError::Fetch { .. }
             | forge::mirror::MirrorError::Busy { .. }
@@ -54,6 +55,14 @@ impl Stage<'_> {
         Ok(self.source()?.identity())
     }
 
+    /// The mirror's git folder, where the repository is elsewhere: it holds the proposal's branch then.
+    pub(super) fn holder(&self) -> Result<Option<String>, StepError> {
+        Ok(match self.source()? {
+            Source::Local(_) => None,
+            Source::Remote(_) => Some(self.mirror()?.git_dir().display().to_string()),
+        })
+    }
+
     /// The repository's mirror.
     pub(super) fn mirror(&self) -> Result<Mirror, StepError> {
         Ok(self.house.mirrors.mirror(&self.source()?)?)
@@ -61,7 +70,7 @@ impl Stage<'_> {
 
     /// What proposes to the repository.
     pub(super) fn local(&self) -> Result<LocalForge, StepError> {
-        Ok(LocalForge::new(self.mirror()?)?)
+        Ok(LocalForge::new(self.mirror()?))
     }
 
     /// The commit that the work starts from.

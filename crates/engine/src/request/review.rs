@@ -29,6 +29,9 @@ pub struct Review {
     pub state: &'static str,
     /// Its branch.
     pub branch: String,
+    /// The git folder of hob's own that holds the branch, where the repository is elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<String>,
     /// The branch that a merge moves.
     pub target: Option<String>,
     /// The commit it starts from.
@@ -59,6 +62,7 @@ pub(crate) fn report(proposal: &Proposal) -> ProposalReport {
         digest: proposal.digest,
         title: proposal.title.clone(),
         url: None,
+        mirror: text(proposal, "mirror"),
     }
 }
 
@@ -79,6 +83,7 @@ fn review(proposal: &Proposal) -> Review {
         repository: text(proposal, "source").unwrap_or_else(|| proposal.repository.clone()),
         state: proposal.state.name(),
         branch: proposal.branch.clone(),
+        mirror: text(proposal, "mirror"),
         target: text(proposal, "target"),
         base: proposal.base.clone(),
         head: proposal.head.clone(),
@@ -240,8 +245,7 @@ impl House {
     }
 
     pub(crate) fn local_of(&self, proposal: &Proposal) -> Result<(LocalForge, Branch), HouseError> {
-        let local =
-            LocalForge::new(self.mirror_of(proposal)?).map_err(|error| local_error(&error))?;
+        let local = LocalForge::new(self.mirror_of(proposal)?);
         let branch = Branch {
             run: proposal.run,
             name: proposal.branch.clone(),

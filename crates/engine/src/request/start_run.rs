@@ -72,16 +72,6 @@ impl House {
         let agent = agent(&asked.definition, &asked.settings)?;
         let source = Source::find(&asked.source, std::path::Path::new("/"))
             .map_err(|error| HouseError::fixable(crate::chain(&error), error.hint()))?;
-        // Found out here, not after machines have worked for it: a branch can only be made where git may write.
-        if let Source::Remote(url) = &source {
-            return Err(HouseError::fixable(
-                format!(
-                    "`{}` is not on this host, and a proposal is a branch in the repository",
-                    url.as_str()
-                ),
-                format!("run `git clone {}`, and give the clone to --repo", url.as_str()),
-            ));
-        }
         let scratch = self.scratch()?;
         self.mirrors
             .look(&source, asked.branch.as_deref(), scratch.path())

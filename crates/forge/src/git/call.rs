@@ -24,6 +24,8 @@ pub(crate) enum Reach {
     Nothing,
     /// A repository on this host.
     LocalRepository,
+    /// A network, for a question that is answered at once.
+    Look,
     /// A network.
     Network,
 }
@@ -163,11 +165,11 @@ impl<'a> Call<'a> {
         let protocols = match (self.reach, settings.plain_http) {
             (Reach::Nothing, _) => "none",
             (Reach::LocalRepository, _) => "file",
-            (Reach::Network, false) => "https:ssh",
-            (Reach::Network, true) => "https:ssh:http",
+            (Reach::Look | Reach::Network, false) => "https:ssh:git",
+            (Reach::Look | Reach::Network, true) => "https:ssh:git:http",
         };
         self.command.env("GIT_ALLOW_PROTOCOL", os(protocols));
-        if self.reach == Reach::Network {
+        if matches!(self.reach, Reach::Look | Reach::Network) {
             let variables = settings.network_env.iter();
             self.command.envs(variables.map(|(name, value): &(OsString, OsString)| (name, value)));
         }

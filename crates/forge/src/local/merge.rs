@@ -7,11 +7,13 @@
 
 use std::path::PathBuf;
 
+use domain::exec::Exec;
 use domain::{CommitId, Digest, Fence};
 
 use super::work_tree::bring_along;
 use super::{Branch, LocalError, LocalForge};
 use crate::export::Authorship;
+use crate::place::{RemoteUrl, Source};
 use crate::tree::Trees;
 use crate::view::View;
 
@@ -57,7 +59,7 @@ impl LocalForge {
         self.is_approved(request)?;
         self.mirror.refresh_under(&lock, Some(&request.target)).await?;
         let shown = self.view().await?;
-        let target = format!("refs/heads/{}", request.target);
+        let target = self.target_ref(&request.target);
         let tip = self.target_tip(&shown, request, &target).await?;
         if self.is_ancestor(&request.branch.head, &tip).await? {
             return Ok(Merged { commit: tip, behind: Vec::new() });
@@ -68,6 +70,9 @@ impl LocalForge {
         } else {
             self.merge_commit(request, &tip).await?
         };
+        if let Source::Remote(url) = self.mirror.source() {
+            return Err(self.elsewhere(url, request, &new));
+        }
         let trees = self.checked_out(&shown, &request.target)?;
         for tree in &trees {
             self.may_move_under(&shown, tree, &request.target, &tip).await?;
@@ -91,6 +96,21 @@ impl LocalForge {
             })
             .collect();
         Ok(Merged { commit: new, behind })
+    }
+
+    /// What the person has to do where the target is not on this host. A push moves it only from what it holds.
+    fn elsewhere(&self, url: &RemoteUrl, request: &MergeRequest, new: &CommitId) -> LocalError {
+        let push = |what: String| {
+            let git_dir = format!("--git-dir={}", self.mirror.git_dir().display());
+            let words = ["git".into(), git_dir, "push".into(), url.as_str().into(), what];
+            Exec::new(words, "publish a proposal").display()
+        };
+        let branch = request.branch.ref_name();
+        LocalError::Elsewhere {
+            place: url.as_str().to_owned(),
+            merge: push(format!("{new}:refs/heads/{}", request.target)),
+            publish: push(format!("{branch}:{branch}")),
+        }
     }
 
     /// The commit that would be merged is the one that was approved, byte for byte.

@@ -62,7 +62,7 @@ impl LocalForge {
     pub async fn standing(&self, branch: &Branch, target: &str) -> Result<Standing, LocalError> {
         let _lock = self.mirror.lock().await?;
         let shown = self.view().await?;
-        let target = self.ref_value(&shown, &format!("refs/heads/{target}")).await?;
+        let target = self.ref_value(&shown, &self.target_ref(target)).await?;
         let merged = match &target {
             Some(tip) if self.has_commit(&shown, &branch.head).await? => {
                 let args = ["--is-ancestor", branch.head.as_str(), tip.as_str()];

@@ -9,13 +9,13 @@ use domain::CommitId;
 use tempfile::TempDir;
 
 use super::lock::Lock;
-use super::{Mirror, MirrorError, Note, REFRESH_MAX_BYTES, Refreshed};
+use super::{Mirror, MirrorError, Note, Refreshed, remote};
 use crate::git::{self, Reach};
-use crate::place::{LocalRepository, RemoteUrl, Source};
+use crate::place::{LocalRepository, Source};
 use crate::view::{self, Format, View};
 
 /// Where `HEAD` of the source is kept, should it be on no branch.
-const SOURCE_HEAD: &str = "refs/hob/source-head";
+pub(super) const SOURCE_HEAD: &str = "refs/hob/source-head";
 
 pub(super) async fn refresh(
     mirror: &Mirror,
@@ -25,9 +25,9 @@ pub(super) async fn refresh(
     clear_up(mirror)?;
     let head = match &mirror.source {
         Source::Local(repository) => from_local(mirror, lock, repository).await?,
-        Source::Remote(url) => from_remote(mirror, lock, url).await?,
+        Source::Remote(url) => remote::bring(mirror, lock, url).await?,
     };
-    let branches = branches(mirror.on("for-each-ref")).await?;
+    let branches = branches(mirror.on("for-each-ref"), mirror.branches_prefix()).await?;
     let place = mirror.source.to_string();
     let mut notes = head.notes;
     let (head, target) = match (branch, head.branch) {
@@ -63,16 +63,16 @@ pub(super) async fn look(
     let place = Source::Local(repository.clone()).to_string();
     let symbolic = git.on(shown.git_dir(), "symbolic-ref").args(["-q", "HEAD"]).run().await?.text();
     let on = branch.or_else(|| symbolic.strip_prefix("refs/heads/"));
-    let branches = branches(git.on(shown.git_dir(), "for-each-ref"))
+    let branches = branches(git.on(shown.git_dir(), "for-each-ref"), "refs/heads")
         .await
         .map_err(|error| unreadable(&place, &shown.format, error))?;
     on.map_or(Ok(()), |on| tip(&branches, on, &place).map(drop))
 }
 
 /// What `HEAD` of the source says; no branch where it is detached.
-struct SourceHead {
-    branch: Option<String>,
-    notes: Vec<Note>,
+pub(super) struct SourceHead {
+    pub(super) branch: Option<String>,
+    pub(super) notes: Vec<Note>,
 }
 
 async fn from_local(
@@ -101,10 +101,7 @@ async fn from_local(
     if mirror.shallow_file().is_some() && !shown.shallow {
         fetch = fetch.arg("--unshallow");
     }
-    fetch = fetch.arg("--").arg(shown.git_dir()).args(REFSPECS);
-    if branch.is_none() {
-        fetch = fetch.arg(format!("+HEAD:{SOURCE_HEAD}"));
-    }
+    fetch = fetch.arg("--").arg(shown.git_dir()).args(refspecs(mirror, branch.is_none()));
     fetch.ok().await.map_err(|error| unreadable(&place, &shown.format, error))?;
     let mut notes = Vec::new();
     if let Some(note) = uncommitted(mirror, repository, &shown).await? {
@@ -113,57 +110,36 @@ async fn from_local(
     Ok(SourceHead { branch, notes })
 }
 
-async fn from_remote(
-    mirror: &Mirror,
-    lock: &Lock,
-    url: &RemoteUrl,
-) -> Result<SourceHead, MirrorError> {
-    let place = mirror.source.to_string();
-    let told = mirror
-        .git
-        .call("ls-remote")
-        .reach(Reach::Network)
-        .args(["--symref", "--", url.as_str(), "HEAD"])
-        .ok()
-        .await
-        .map_err(|error| unreachable(&place, error))?
-        .text();
-    let sha256 = told.lines().any(|l| l.split('\t').next().is_some_and(|id| id.len() == 64));
-    let format = Format::plain(if sha256 { "sha256" } else { "sha1" });
-    let branch = told.lines().find_map(|line| {
-        let name = line.strip_prefix("ref: refs/heads/")?;
-        name.split('\t').next().map(str::to_owned)
-    });
-    if told.is_empty() {
-        return Err(MirrorError::NoCommit {
-            place,
-            reason: "it is empty, or its HEAD names a branch that is not there".into(),
-            hint: "push something first".into(),
-        });
-    }
-    create(mirror, lock, &format).await?;
-    let mut fetch = fetch(mirror, lock, Reach::Network)?.args(["--", url.as_str()]).args(REFSPECS);
-    if branch.is_none() {
-        fetch = fetch.arg(format!("+HEAD:{SOURCE_HEAD}"));
-    }
-    fetch.ok().await.map_err(|error| unreachable(&place, error))?;
-    Ok(SourceHead { branch, notes: Vec::new() })
+/// What is fetched: all branches and tags, and `HEAD` where that is on no branch.
+pub(super) fn refspecs(mirror: &Mirror, detached: bool) -> Vec<String> {
+    let mut specs = vec![
+        format!("+refs/heads/*:{}/*", mirror.branches_prefix()),
+        "+refs/tags/*:refs/tags/*".to_owned(),
+    ];
+    specs.extend(detached.then(|| format!("+HEAD:{SOURCE_HEAD}")));
+    specs
 }
 
-const REFSPECS: [&str; 2] = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
-
-fn fetch<'a>(mirror: &'a Mirror, lock: &Lock, reach: Reach) -> Result<git::Call<'a>, MirrorError> {
+pub(super) fn fetch<'a>(
+    mirror: &'a Mirror,
+    lock: &Lock,
+    reach: Reach,
+) -> Result<git::Call<'a>, MirrorError> {
     Ok(mirror
         .on("fetch")
         .reach(reach)
         .input_file(lock.file()?)
-        .file_max_bytes(REFRESH_MAX_BYTES)
+        .file_max_bytes(mirror.git.settings().fetch_max_bytes)
         .args(["--quiet", "--prune", "--no-tags", "--no-write-fetch-head"])
         .args(["--no-auto-maintenance", "--no-recurse-submodules", "--update-shallow"]))
 }
 
 /// Makes the bare repository, whole or not at all.
-async fn create(mirror: &Mirror, lock: &Lock, format: &Format) -> Result<(), MirrorError> {
+pub(super) async fn create(
+    mirror: &Mirror,
+    lock: &Lock,
+    format: &Format,
+) -> Result<(), MirrorError> {
     let git_dir = mirror.git_dir();
     if git_dir.exists() {
         return Ok(());
@@ -236,19 +212,21 @@ fn clear_locks(folder: &Path, depth: usize) -> std::io::Result<()> {
 
 async fn branches(
     for_each_ref: git::Call<'_>,
+    prefix: &str,
 ) -> Result<BTreeMap<String, CommitId>, git::GitError> {
     let listed =
-        for_each_ref.args(["--format=%(objectname) %(refname)", "refs/heads"]).ok().await?.text();
+        for_each_ref.args(["--format=%(objectname) %(refname)", prefix]).ok().await?.text();
     Ok(listed
         .lines()
         .filter_map(|line| {
             let (commit, name) = line.split_once(' ')?;
-            Some((name.strip_prefix("refs/heads/")?.to_owned(), commit.parse().ok()?))
+            let name = name.strip_prefix(prefix)?.strip_prefix('/')?;
+            Some((name.to_owned(), commit.parse().ok()?))
         })
         .collect())
 }
 
-fn tip(
+pub(super) fn tip(
     branches: &BTreeMap<String, CommitId>,
     wanted: &str,
     place: &str,
@@ -303,29 +281,6 @@ fn unreadable(place: &str, format: &Format, error: git::GitError) -> MirrorError
         "make space in the data folder"
     } else {
         "run `git fsck` there: some of its objects are missing or broken"
-    };
-    MirrorError::Fetch {
-        place: place.to_owned(),
-        reason: git::last_lines(stderr),
-        hint: hint.into(),
-    }
-}
-
-fn unreachable(place: &str, error: git::GitError) -> MirrorError {
-    let git::GitError::Failed { stderr, .. } = &error else { return error.into() };
-    let says = |needle: &str| stderr.contains(needle);
-    let hint = if says("Could not resolve host") || says("Could not resolve hostname") {
-        "check the host's name and this machine's network"
-    } else if says("Authentication failed") || says("terminal prompts disabled") || says("403") {
-        "hob has no credential for it: use an ssh URL with an agent, or a local clone"
-    } else if says("Permission denied") || says("Host key verification failed") {
-        "check that `ssh` reaches the host from this account without asking anything"
-    } else if says("not found") || says("does not exist") || says("does not appear to be") {
-        "check the URL: there is no repository that this account may see"
-    } else if says("No space left") {
-        "make space in the data folder"
-    } else {
-        "check that `git ls-remote` reaches it from here"
     };
     MirrorError::Fetch {
         place: place.to_owned(),

@@ -108,7 +108,9 @@ fn urls_that_carry_a_secret_or_an_option_are_refused() {
         "https://token@example.invalid/a.git",
         "ext::sh -c evil",
         "ext://evil",
-        "git://example.invalid/a",
+        "git://ann@example.invalid/a",
+        "git://-oProxyCommand=evil/a",
+        "-oProxyCommand=evil:a",
         "--upload-pack=evil://x",
         "ssh://-oProxyCommand=evil/x",
     ] {
@@ -116,5 +118,6 @@ fn urls_that_carry_a_secret_or_an_option_are_refused() {
         assert!(!told.contains("hunter2") && !told.contains("token@"), "{told}");
     }
     assert!(Source::find("ssh://git@example.invalid/a.git", std::path::Path::new("/")).is_ok());
+    assert!(Source::find("git://example.invalid/a", std::path::Path::new("/")).is_ok());
     assert!(Source::find("git@example.invalid:a.git", std::path::Path::new("/")).is_ok());
 }

@@ -202,5 +202,5 @@ pub(crate) fn authorship() -> Authorship {
 }
 
 pub(crate) fn forge(mirror: &Mirror) -> LocalForge {
-    LocalForge::new(mirror.clone()).unwrap()
+    LocalForge::new(mirror.clone())
 }
