@@ -21,6 +21,7 @@ use crate::port::Workspace;
 mod bisect;
 mod catalog;
 mod checkout;
+mod companions;
 mod judged;
 mod memo;
 mod moves;
@@ -41,6 +42,7 @@ pub use memo::Memo;
 use bisect::Others;
 use catalog::Catalog;
 use checkout::{Checkout, Mark, Place};
+use companions::Allowed;
 use moves::Move;
 
 /// A playbook with its settings.
@@ -115,15 +117,20 @@ impl Playbook {
         let start = work.checkout.mark();
         match &self.settings {
             Settings::Updates(settings) => {
+                let bounds = updates::bounds(settings, context.now);
+                let allowed = Allowed { bounds: Some(bounds), ignore: globs(&settings.ignore)? };
                 let held = updates::run(&mut work, settings).await?;
-                let parted = bisect::part(&mut work, &start, held, Others::Halved).await?;
+                let parted =
+                    bisect::part(&mut work, &start, held, (Others::Halved, allowed)).await?;
                 updates::leave_broken(&mut work, parted.broken);
                 updates::leave_lowered(&mut work, parted.lowered);
                 work.kept = parted.kept;
             }
             Settings::Remediation(settings) => {
+                let allowed = Allowed { bounds: None, ignore: globs(&settings.ignore)? };
                 let (held, tried) = remediation::run(&mut work, settings).await?;
-                let parted = bisect::part(&mut work, &start, held, Others::InTurn).await?;
+                let parted =
+                    bisect::part(&mut work, &start, held, (Others::InTurn, allowed)).await?;
                 tried.prove(&mut work, &parted.broken);
                 work.kept = parted.kept;
             }

@@ -17,6 +17,7 @@ use toolbox::dependencies::Bump;
 
 use super::Work;
 use super::checkout::Mark;
+use super::companions::{self, Allowed};
 use super::judged::{self, SetUp};
 use super::moves::{self, Move};
 use crate::context::Failure;
@@ -30,6 +31,12 @@ const OTHERS_MAX: usize = 32;
 
 /// How often the broken checks are run for the other ways of one move.
 const OTHER_RUNS_MAX: usize = 4;
+
+/// How often the broken checks are run for one move with what moves along.
+const COMPANION_RUNS_MAX: usize = 3;
+
+/// The most packages that a line of progress names.
+const NAMED_MAX: usize = 3;
 
 /// How the other ways of a move are gone through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +72,7 @@ pub(super) async fn part(
     work: &mut Work<'_>,
     start: &Mark,
     moves: Vec<Move>,
-    others: Others,
+    (others, allowed): (Others, Allowed),
 ) -> Result<Parted, BrainError> {
     let Some(previous) = work.context.previous.filter(|previous| !previous.failures.is_empty())
     else {
@@ -77,7 +84,7 @@ pub(super) async fn part(
     let words = words(&previous.failures);
     let is_same = moved(work) == previous_moves(work);
     let mut bisection =
-        Bisection { work, others, checks: None, runs: 0, parted: Parted::default() };
+        Bisection { work, others, allowed, checks: None, runs: 0, parted: Parted::default() };
     bisection.work.checkout.back_to(start).await?;
     bisection.sift(moves, is_same.then_some(words)).await?;
     Ok(bisection.parted)
@@ -113,6 +120,15 @@ fn split(moves: Vec<Move>, inside: &BTreeSet<usize>) -> (Vec<Move>, Vec<Move>) {
     (moves(inside), moves(outside))
 }
 
+/// What moves move, for a line of progress.
+fn listed(moves: &[Move]) -> String {
+    let named: Vec<String> = moves.iter().take(NAMED_MAX).map(Move::told).collect();
+    match moves.len().saturating_sub(NAMED_MAX) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
 enum Answer {
     Holds,
     Breaks(String),
@@ -124,6 +140,7 @@ enum Answer {
 struct Bisection<'w, 'a> {
     work: &'w mut Work<'a>,
     others: Others,
+    allowed: Allowed,
     /// The checks with their results on the base, once they are known.
     checks: Option<Vec<(&'a Check, CheckResult)>>,
     runs: usize,
@@ -176,6 +193,7 @@ impl Bisection<'_, '_> {
                 return Ok(waiting);
             };
             let (mut inside, mut outside) = split(suspects, &part);
+            self.say(&format!("trying without {}", listed(&outside)));
             match self.run_checks().await? {
                 Answer::Holds => {
                     self.parted.kept.append(&mut inside);
@@ -197,7 +215,15 @@ impl Bisection<'_, '_> {
             self.work.checkout.back_to(&mark).await?;
         }
         if let Some(single) = suspects.pop() {
-            match self.another_way(&single).await? {
+            if self.with_waiting(&single, &mut waiting).await? {
+                return Ok(waiting);
+            }
+            let mut other = self.another_way(&single).await?;
+            if other.is_none() {
+                other = self.with_companions(&single, &mut words).await?;
+            }
+            match other {
+                Some(other) if !other.along.is_empty() => self.parted.kept.push(other),
                 Some(other) => {
                     if let Some(head) = other.head() {
                         let broken = Broken { one: single, why: Why::NeedsCodeChange, words };
@@ -259,6 +285,7 @@ impl Bisection<'_, '_> {
     async fn try_bundle(&mut self, bundle: &[Move]) -> Result<Answer, BrainError> {
         self.know_baseline().await?;
         let mark = self.work.checkout.mark();
+        self.say(&format!("trying {}", listed(bundle)));
         if moves::put_in(&mut self.work.checkout, bundle).await?.is_err() {
             return Ok(Answer::Refused);
         }
@@ -267,6 +294,69 @@ impl Bisection<'_, '_> {
             self.work.checkout.back_to(&mark).await?;
         }
         Ok(answer)
+    }
+
+    /// Tries what breaks alone together with moves of what depends on it, which were to be tried later anyway.
+    async fn with_waiting(
+        &mut self,
+        single: &Move,
+        waiting: &mut Vec<Move>,
+    ) -> Result<bool, BrainError> {
+        let graph = self.work.checkout.graph(single.place);
+        let dependants = companions::dependants(&graph, single).concat();
+        let names: BTreeSet<&String> = dependants.iter().map(|id| &graph.get(*id).name).collect();
+        let is_dependant = |one: &Move| {
+            one.place == single.place && one.head().is_some_and(|h| names.contains(&h.package))
+        };
+        let mut bundle: Vec<Move> = waiting.iter().filter(|m| is_dependant(m)).cloned().collect();
+        if bundle.is_empty() {
+            return Ok(false);
+        }
+        bundle.push(single.clone());
+        let holds = matches!(self.try_bundle(&bundle).await?, Answer::Holds);
+        if holds {
+            waiting.retain(|one| !is_dependant(one));
+            self.parted.kept.append(&mut bundle);
+        }
+        Ok(holds)
+    }
+
+    /// Tries what breaks in every way together with what depends on it, raised to versions that know it. Where that
+    /// does not help either, the words tell that it was tried.
+    async fn with_companions(
+        &mut self,
+        single: &Move,
+        words: &mut String,
+    ) -> Result<Option<Move>, BrainError> {
+        let runs_max = self.runs + COMPANION_RUNS_MAX;
+        let mut tried: Vec<String> = Vec::new();
+        let mut was_refused = false;
+        for rung in companions::rungs(self.work, single, &self.allowed).await {
+            if self.runs >= runs_max {
+                break;
+            }
+            if rung.after_refusal && !was_refused {
+                continue;
+            }
+            let other = single.with_companions(rung.bumps);
+            match self.try_bundle(std::slice::from_ref(&other)).await? {
+                Answer::Holds => return Ok(Some(other)),
+                Answer::Breaks(_) => {
+                    was_refused = false;
+                    tried.push(other.told());
+                }
+                Answer::Refused => was_refused = true,
+                Answer::OutOfRuns => break,
+            }
+        }
+        if !tried.is_empty() {
+            *words = format!("also as {}:\n{words}", tried.join(", or "));
+        }
+        Ok(None)
+    }
+
+    fn say(&self, line: &str) {
+        self.work.checkout.workspace().progress(line);
     }
 
     async fn another_way(&mut self, single: &Move) -> Result<Option<Move>, BrainError> {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use domain::RepoPath;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use toolbox::dependencies::Graph;
 use toolbox::files::Content;
 

@@ -23,6 +23,8 @@ pub(crate) struct Move {
     pub(crate) about: (String, String),
     /// Other ways to the same end, the preferred first.
     pub(crate) others: Vec<Vec<Vec<Bump>>>,
+    /// Those of the steps that are there because they break with the rest otherwise.
+    pub(crate) along: Vec<Bump>,
 }
 
 impl Move {
@@ -37,12 +39,28 @@ impl Move {
             steps: steps(first),
             about: (package.to_owned(), from.to_owned()),
             others: rest.iter().map(steps).collect(),
+            along: Vec::new(),
         })
     }
 
     /// The same end by another way.
     pub(crate) fn with_steps(&self, steps: &[Vec<Bump>]) -> Self {
         Self { steps: steps.to_vec(), others: Vec::new(), ..self.clone() }
+    }
+
+    /// The same with others that move along.
+    pub(crate) fn with_companions(&self, along: Vec<Bump>) -> Self {
+        let joint = along.iter().chain(self.bumps()).cloned().collect();
+        Self { along, ..self.with_steps(&[joint]) }
+    }
+
+    /// What it moves, for a person.
+    pub(crate) fn told(&self) -> String {
+        let Some(head) = self.head() else { return String::new() };
+        let along = self.along.iter().map(|bump| format!("{} {}", bump.package, bump.to));
+        let along: Vec<String> = along.collect();
+        let with = if along.is_empty() { "" } else { " with " };
+        format!("{} {}{with}{}", head.package, head.to, along.join(", "))
     }
 
     /// The bump that the move is about: the last of its last step.

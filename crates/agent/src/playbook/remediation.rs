@@ -315,7 +315,7 @@ impl Project<'_, '_> {
 
     fn made(&self, finding: &Finding, steps: Vec<Vec<Bump>>, others: Vec<Vec<Vec<Bump>>>) -> Move {
         let about = (finding.package.clone(), finding.version.clone());
-        Move { place: self.at, steps, about, others }
+        Move { place: self.at, steps, about, others, along: Vec::new() }
     }
 
     /// Goes a way: all at once, else parents first, each with the graph that the one before left. What it

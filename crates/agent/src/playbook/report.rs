@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::RepoPath;
 use domain::agent::Playbook as Settings;
 use domain::dependency::{Asked, Ecosystem as Kind, Left, Update, UpdateKind, Why};
-use toolbox::dependencies::{Graph, Source};
+use toolbox::dependencies::{Bump, Graph, Source};
 
 use super::checkout::Place;
 use super::moves::Move;
@@ -19,6 +19,11 @@ pub(super) type Closed = BTreeMap<(usize, String, String), BTreeSet<String>>;
 pub(super) fn outcome(work: Work<'_>, beyond: &[String], settings: &Settings) -> Outcome {
     let updates = updates(&work);
     let asked = asked(&work);
+    let (along, heads) = (along(&work), heads(&work));
+    let mut updates = updates;
+    // What was asked for stands before what came with it.
+    let is_head = |update: &Update| heads.contains(&(update.ecosystem, update.package.clone()));
+    updates.sort_by_key(|update| !is_head(update));
     let added = added(&work);
     let mut left = work.left;
     left.sort_by(|a, b| {
@@ -38,6 +43,8 @@ pub(super) fn outcome(work: Work<'_>, beyond: &[String], settings: &Settings) ->
         updates: &updates,
         left: &left,
         added: &added,
+        along: &along,
+        heads: &heads,
         beyond,
         notes: &work.notes,
         complete,
@@ -99,6 +106,25 @@ fn asked(work: &Work<'_>) -> Vec<Asked> {
         to: to.clone(),
     });
     asked.chain(added).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// What the moves that are in the checkout are about.
+fn heads(work: &Work<'_>) -> BTreeSet<(Kind, String)> {
+    let heads = work.kept.iter().filter_map(|one| {
+        let kind = work.checkout.places()[one.place].project.ecosystem;
+        Some((kind, one.head()?.package.clone()))
+    });
+    heads.collect()
+}
+
+/// What moves only because it breaks with something else otherwise: the package with its version, and with what.
+fn along(work: &Work<'_>) -> Vec<(String, String)> {
+    let told = |bump: &Bump| format!("{} {}", bump.package, bump.to);
+    let pairs = work.kept.iter().filter_map(|one| Some((one, told(one.head()?))));
+    let pairs: BTreeSet<(String, String)> = pairs
+        .flat_map(|(one, with)| one.along.iter().map(move |bump| (told(bump), with.clone())))
+        .collect();
+    pairs.into_iter().collect()
 }
 
 /// Every package that stood in a graph before and stands there with another version now.

@@ -1,5 +1,6 @@
 //! The playbooks on a small invented ecosystem, where every class of trouble can be written down in a few lines.
 
+mod accompanying;
 mod bisecting;
 mod properties;
 mod remediating;

@@ -1,9 +1,10 @@
 //! What a proposal says of itself: a title of one line and a body in Markdown. The same facts give the same text.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use domain::agent::Playbook as Settings;
-use domain::dependency::{Left, Update, UpdateKind, Why};
+use domain::dependency::{Ecosystem as Kind, Left, Update, UpdateKind, Why};
 
 use crate::outcome::Ending;
 
@@ -19,6 +20,10 @@ pub(super) struct Facts<'a> {
     pub(super) updates: &'a [Update],
     pub(super) left: &'a [Left],
     pub(super) added: &'a [String],
+    /// What moves along, and with what it breaks otherwise.
+    pub(super) along: &'a [(String, String)],
+    /// What was asked for; the rest came with it.
+    pub(super) heads: &'a BTreeSet<(Kind, String)>,
     /// What does not run on what the project's manifests promise.
     pub(super) beyond: &'a [String],
     /// One line for each advisory that was closed: its id and what it is about.
@@ -49,7 +54,10 @@ impl Facts<'_> {
             Settings::Remediation(_) => {
                 self.updates.iter().filter(|u| !u.advisories.is_empty()).collect()
             }
-            Settings::Updates(_) => self.updates.iter().collect(),
+            Settings::Updates(_) => {
+                let is_head = |u: &&Update| self.heads.contains(&(u.ecosystem, u.package.clone()));
+                self.updates.iter().filter(is_head).collect()
+            }
         };
         let heads = if heads.is_empty() { self.updates.iter().collect() } else { heads };
         let names: Vec<String> = heads
@@ -80,10 +88,17 @@ impl Facts<'_> {
             Some(advisory) => format!("{advisory} in {} {}", left.package, left.version),
             None => format!("{} {}", left.package, left.version),
         };
-        format!("{}: {}", subject.trim(), word(left.why))
+        let alike = |other: &&Left| {
+            other.why == left.why && other.advisory.is_some() == left.advisory.is_some()
+        };
+        let more = match self.left.iter().filter(alike).count() {
+            0 | 1 => String::new(),
+            all => format!(" and {} more", all - 1),
+        };
+        format!("{}{more}: {}", subject.trim(), word(left.why))
     }
 
-    fn closed(&self) -> std::collections::BTreeSet<&String> {
+    fn closed(&self) -> BTreeSet<&String> {
         self.updates.iter().flat_map(|update| &update.advisories).collect()
     }
 
@@ -100,6 +115,14 @@ impl Facts<'_> {
         }
         if !self.updates.is_empty() {
             self.write_updates(out)?;
+        }
+        if !self.along.is_empty() {
+            writeln!(out, "\n### Moved along\n")?;
+            let told = |(what, with): &(String, String)| {
+                let what = code(what);
+                format!("{what} moves along because it breaks with {} otherwise", line(with))
+            };
+            write_list(out, self.along.iter().map(told))?;
         }
         if !self.added.is_empty() {
             writeln!(out, "\n### New packages that these bring in\n")?;

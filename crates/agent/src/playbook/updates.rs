@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::Timestamp;
 use domain::agent::{Grouping, UpdateSettings};
 use domain::dependency::{Ecosystem as Kind, Left, Update, Why};
 use globset::GlobSet;
@@ -28,11 +29,7 @@ pub(super) async fn run(
     settings: &UpdateSettings,
 ) -> Result<Vec<Move>, BrainError> {
     let ignore = super::globs(&settings.ignore)?;
-    let bounds = Bounds {
-        level: settings.level,
-        min_release_age_ms: settings.min_release_age_ms,
-        now: work.context.now,
-    };
+    let bounds = bounds(settings, work.context.now);
     let asked = direct(work, &ignore);
     work.keep_left_for_code();
     let names = asked.keys().map(|asked| (asked.kind, asked.package.clone()));
@@ -48,6 +45,11 @@ pub(super) async fn run(
         work.left.extend(left_refused(work, &refused, &words));
     }
     Ok(settled.held)
+}
+
+/// How far the definition lets packages be raised.
+pub(super) const fn bounds(settings: &UpdateSettings, now: Timestamp) -> Bounds {
+    Bounds { level: settings.level, min_release_age_ms: settings.min_release_age_ms, now }
 }
 
 /// A package that manifests ask for.

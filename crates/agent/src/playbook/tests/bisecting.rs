@@ -9,7 +9,7 @@ use crate::context::{Failure, Previous};
 use crate::outcome::Ending;
 
 /// The attempt after `first`, with what broke in it.
-fn again(world: &mut World, first: &Shown) {
+pub(super) fn again(world: &mut World, first: &Shown) {
     world.previous = Some(Previous {
         updates: first.outcome.updates.clone(),
         left: first.outcome.left.clone(),
@@ -28,7 +28,7 @@ fn again(world: &mut World, first: &Shown) {
     });
 }
 
-fn checks_run(shown: &Shown) -> usize {
+pub(super) fn checks_run(shown: &Shown) -> usize {
     shown.ran.iter().filter(|line| *line == "check").count()
 }
 

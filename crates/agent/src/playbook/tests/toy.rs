@@ -40,6 +40,8 @@ pub(super) struct World {
     pub(super) unreachable: BTreeSet<String>,
     /// Versions that break the check.
     pub(super) broken: BTreeSet<(String, String)>,
+    /// A package and its version that break the check, unless another package fits a range.
+    pub(super) clashes: Vec<(String, String, String, String)>,
     /// Versions that the package manager cannot install, whatever the registry says.
     pub(super) uninstallable: BTreeSet<(String, String)>,
     /// At most one version of a name, as in Python.
@@ -92,6 +94,27 @@ impl World {
 
     pub(super) fn breaks(mut self, package: &str, version: &str) -> Self {
         self.broken.insert((package.to_owned(), version.to_owned()));
+        self
+    }
+
+    /// `package version` breaks the check beside an `other` that is not in `range`.
+    pub(super) fn clashes(
+        mut self,
+        package: &str,
+        version: &str,
+        other: &str,
+        range: &str,
+    ) -> Self {
+        self.clashes.push((package.into(), version.into(), other.into(), range.into()));
+        self
+    }
+
+    /// A version comes out at an instant.
+    pub(super) fn at(mut self, name: &str, version: &str, millis: u64) -> Self {
+        let all = self.registry.get_mut(name).into_iter().flatten();
+        for published in all.filter(|p| p.version == version) {
+            published.published_at = Some(Timestamp::from_millis(millis));
+        }
         self
     }
 
@@ -547,6 +570,15 @@ impl Machine<'_> {
         let broken = locked
             .iter()
             .find(|l| self.world.broken.contains(&(l.name.clone(), l.version.clone())));
+        let is_at = |name: &String, fits: &dyn Fn(&str) -> bool| {
+            locked.iter().any(|l| l.name == *name && fits(&l.version))
+        };
+        let clash = self.world.clashes.iter().find(|(package, version, other, range)| {
+            is_at(package, &|v| v == version) && is_at(other, &|v| !admits(range, v))
+        });
+        if let Some((package, version, other, _)) = clash {
+            return Err(format!("error: {other} does not know {package} {version}"));
+        }
         match broken {
             None => Ok("ok".to_owned()),
             Some(l) => Err(format!("error: {} {} changed its API", l.name, l.version)),
