@@ -1,6 +1,6 @@
 //! What the manifests of one project ask for, inheritance resolved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use domain::RepoPath;
@@ -35,6 +35,8 @@ pub(super) struct Requirements {
     pub(super) uses: BTreeMap<String, Vec<Use>>,
     /// The project's own packages: name and manifest.
     pub(super) members: Vec<(String, RepoPath)>,
+    /// The registry's packages that `[patch]` or `[replace]` puts something else in place of.
+    pub(super) patched: BTreeSet<String>,
 }
 
 impl Requirements {
@@ -53,6 +55,7 @@ impl Requirements {
                 Some(manifest) => manifest,
                 None => &Manifest::read(files, path)?,
             };
+            gathered.patched.extend(manifest.patched.iter().cloned());
             let is_member = folder.is_within(&project.root);
             let mut uses = Vec::new();
             for stated in &manifest.stated {

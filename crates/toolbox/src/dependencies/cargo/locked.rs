@@ -68,6 +68,10 @@ fn from_lock(
     }
     let normal = label(&mut packages, &requirements, &roots);
     for (package, reached) in packages.iter_mut().zip(normal) {
+        // A copy in this repository of what a registry publishes: an advisory on it may well concern the copy.
+        if package.source == Source::Workspace && requirements.patched.contains(&package.name) {
+            package.source = Source::Other("a folder that `[patch]` names".to_owned());
+        }
         package.development_only = !reached && package.source != Source::Workspace;
     }
     let mut direct = Vec::with_capacity(requirements.asked.len());

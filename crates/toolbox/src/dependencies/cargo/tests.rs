@@ -291,7 +291,7 @@ patched = { path = "patched" }
         real 0.3.1 Registry direct
         hub 0.1.0 Other("git+https://example.invalid/hub#0") direct
         other 1.0.0 Workspace direct
-        patched 1.0.5 Workspace direct
+        patched 1.0.5 Other("a folder that `[patch]` names") direct
         table 2.0.0 Registry direct
         both 1.0.0 Registry direct
         both 2.0.0 Registry direct development
@@ -305,7 +305,7 @@ patched = { path = "patched" }
         Cargo.toml:11: real 0.3 as renamed Registry
         Cargo.toml:12: hub * Other("git https://example.invalid/hub")
         Cargo.toml:13: other 1 Other("registry company")
-        Cargo.toml:14: patched 1 Workspace
+        Cargo.toml:14: patched 1 Other("a folder that `[patch]` names")
         Cargo.toml:15: member 0.1 Workspace
         Cargo.toml:17: table 2 Registry
         Cargo.toml:23: builder 1 Registry
