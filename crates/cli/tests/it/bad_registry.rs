@@ -49,7 +49,6 @@ fn registry(manner: Manner) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let own = format!("http://{}", listener.local_addr().unwrap());
     let address = own.clone();
-    #[expect(clippy::disallowed_methods, reason = "a registry of the test's own serves beside it")]
     std::thread::spawn(move || {
         // What is never answered is kept open.
         let mut silent = Vec::new();

@@ -26,10 +26,6 @@ impl Elsewhere {
         let address = listener.local_addr().unwrap().to_string();
         let over = Arc::new(AtomicBool::new(false));
         let (bare, ends) = (root.join("sample.git"), Arc::clone(&over));
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a server of the test's own serves beside it"
-        )]
         let served = std::thread::spawn(move || {
             for stream in listener.incoming() {
                 if ends.load(Ordering::SeqCst) {

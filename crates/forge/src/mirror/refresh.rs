@@ -231,16 +231,26 @@ pub(super) fn tip(
     wanted: &str,
     place: &str,
 ) -> Result<CommitId, MirrorError> {
+    /// So many are named, the nearest first.
     const NAMED_MAX: usize = 8;
+    /// So many letters may be wrong.
+    const NEAR_MAX: usize = 3;
     branches.get(wanted).cloned().ok_or_else(|| {
-        let known: Vec<&str> = branches.keys().map(String::as_str).take(NAMED_MAX).collect();
+        let mut known: Vec<(usize, &str)> = branches
+            .keys()
+            .map(|name| (strsim::damerau_levenshtein(wanted, name), name.as_str()))
+            .collect();
+        known.sort_unstable();
+        let meant = known.first().filter(|(distance, _)| *distance <= NEAR_MAX);
+        let meant = meant.map(|(_, name)| format!("did you mean `{name}`? ")).unwrap_or_default();
+        let names: Vec<&str> = known.iter().map(|(_, name)| *name).take(NAMED_MAX).collect();
         MirrorError::NoCommit {
             place: place.to_owned(),
             reason: format!("there is no branch `{}`", wanted.escape_debug()),
-            hint: if known.is_empty() {
+            hint: if names.is_empty() {
                 "commit something first".into()
             } else {
-                format!("name one with `--branch`; there are {}", known.join(", "))
+                format!("{meant}name one with `--branch`; there are {}", names.join(", "))
             },
         }
     })
