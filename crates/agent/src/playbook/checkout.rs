@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::RepoPath;
-use domain::exec::Exec;
+use domain::dependency::Why;
+use domain::exec::{Exec, ExecResult, Exit};
 use domain::limit::{QUOTE_MAX_CHARS, head_chars};
 use toolbox::dependencies::{
     Bump, Ecosystem, Graph, PlanError, Project, ReadError, Refusal, RefusalKind, Source,
@@ -46,6 +47,22 @@ impl Refused {
         match self {
             Self::Immovable(words) | Self::Unreadable(words) => words,
             Self::Resolver(refusal) => &refusal.quote,
+        }
+    }
+
+    /// The reason as a report has it. What the package manager failed for in words that nobody knows is no answer.
+    pub(crate) const fn why(&self) -> Why {
+        match self {
+            Self::Immovable(_) => Why::RefusedByResolver,
+            Self::Unreadable(_) => Why::Unreadable,
+            Self::Resolver(refusal) => match refusal.kind {
+                RefusalKind::NotInstallable => Why::NotInstallable,
+                RefusalKind::Constraint if !refusal.held_by.is_empty() => Why::HeldByParent,
+                RefusalKind::Constraint => Why::RefusedByResolver,
+                RefusalKind::ToolMissing | RefusalKind::Network | RefusalKind::Other => {
+                    Why::Unreadable
+                }
+            },
         }
     }
 }
@@ -219,7 +236,7 @@ impl<'a> Checkout<'a> {
         for command in &plan.commands {
             let done = self.workspace.exec(command).await.map_err(brain)?;
             if !done.success() {
-                result = Err(refused(place.ecosystem.refusal(command, &done))?);
+                result = Err(refused(place.ecosystem, command, &done)?);
                 break;
             }
         }
@@ -347,7 +364,7 @@ pub(crate) async fn read_graph<'c>(
     workspace.progress(&memo.count());
     let done = workspace.exec(&command).await.map_err(brain)?;
     let answer = if !done.success() {
-        Err(refused(place.ecosystem.refusal(&command, &done))?)
+        Err(refused(place.ecosystem, &command, &done)?)
     } else if done.dropped_bytes > 0 {
         let shown = command.display();
         Err(Refused::Unreadable(format!("`{shown}` printed more than hob keeps")))
@@ -376,8 +393,29 @@ fn question(place: &Place<'_>, files: &FileSet) -> Question {
     own.fold(question, |question, path| question.file(path, files.content(path)))
 }
 
-/// A refusal for want of a network is nobody's answer: the attempt is tried again.
-fn refused(refusal: Refusal) -> Result<Refused, BrainError> {
+/// What a command that failed says. Only one that ended by itself has an answer to give: what killed it says nothing
+/// of the versions. A refusal for want of a network is nobody's answer either: the attempt is tried again.
+pub(super) fn refused(
+    ecosystem: &dyn Ecosystem,
+    command: &Exec,
+    done: &ExecResult,
+) -> Result<Refused, BrainError> {
+    let shown = || command.display();
+    match done.exit {
+        Exit::Signal(signal) => {
+            let words = format!("`{}` was ended by signal {signal}", shown());
+            return Err(BrainError::Infrastructure(words));
+        }
+        Exit::TimedOut => {
+            return Err(BrainError::Budget(format!("`{}` did not end in its time", shown())));
+        }
+        Exit::OutOfMemory => {
+            let words = format!("`{}` used up the machine's memory", shown());
+            return Err(BrainError::Budget(words));
+        }
+        Exit::Code(_) => {}
+    }
+    let refusal = ecosystem.refusal(command, done);
     match refusal.kind {
         RefusalKind::Network => Err(BrainError::Infrastructure(refusal.quote)),
         RefusalKind::Constraint

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::agent::RemediationSettings;
 use domain::dependency::{Left, Why};
-use toolbox::dependencies::{Bump, Package, PackageId, RefusalKind, Source};
+use toolbox::dependencies::{Bump, Package, PackageId, Source};
 
 use super::Work;
 use super::bisect::Broken;
@@ -508,17 +508,5 @@ fn no_better(way: &Way, before: &Open, open: &[Finding]) -> NoWay {
 }
 
 fn no_way(refused: &Refused) -> NoWay {
-    let why = match refused {
-        Refused::Immovable(_) => Why::RefusedByResolver,
-        Refused::Unreadable(_) => Why::Unreadable,
-        Refused::Resolver(refusal) => match refusal.kind {
-            RefusalKind::NotInstallable => Why::NotInstallable,
-            RefusalKind::ToolMissing => Why::Unreadable,
-            RefusalKind::Constraint if !refusal.held_by.is_empty() => Why::HeldByParent,
-            RefusalKind::Constraint | RefusalKind::Network | RefusalKind::Other => {
-                Why::RefusedByResolver
-            }
-        },
-    };
-    NoWay { why, detail: refused.words().to_owned() }
+    NoWay { why: refused.why(), detail: refused.words().to_owned() }
 }

@@ -14,8 +14,8 @@ use domain::Timestamp;
 use domain::agent::{Grouping, UpdateSettings};
 use domain::dependency::{Ecosystem as Kind, Left, Update, Why};
 use globset::GlobSet;
+use toolbox::dependencies::Source;
 use toolbox::dependencies::choose::{Bar, Bounds, Rules};
-use toolbox::dependencies::{RefusalKind, Source};
 
 use super::Work;
 use super::bisect::Broken;
@@ -240,24 +240,12 @@ pub(super) fn leave_lowered(work: &mut Work<'_>, lowered: Vec<(Broken, String)>)
 /// What is said of a move that the package manager refuses.
 fn left_refused(work: &Work<'_>, refused: &Move, words: &Refused) -> Option<Left> {
     let head = refused.head()?;
-    let why = match words {
-        Refused::Immovable(_) => Why::RefusedByResolver,
-        Refused::Unreadable(_) => Why::Unreadable,
-        Refused::Resolver(refusal) => match refusal.kind {
-            RefusalKind::Constraint if !refusal.held_by.is_empty() => Why::HeldByParent,
-            RefusalKind::NotInstallable => Why::NotInstallable,
-            RefusalKind::ToolMissing => Why::Unreadable,
-            RefusalKind::Constraint | RefusalKind::Network | RefusalKind::Other => {
-                Why::RefusedByResolver
-            }
-        },
-    };
     Some(Left {
         ecosystem: Some(work.checkout.places()[refused.place].project.ecosystem),
         advisory: None,
         package: head.package.clone(),
         version: head.from.clone(),
-        why,
+        why: words.why(),
         detail: format!("to {}: {}", head.to, words.words()),
     })
 }

@@ -2,9 +2,11 @@
 
 use domain::agent::{Grouping, UpdateLevel, UpdateSettings};
 use domain::dependency::{Ecosystem, Update, UpdateKind, Why};
+use domain::exec::{Exec, ExecResult, Exit};
 
-use super::toy::{Shown, World, reasons, updates};
-use crate::outcome::Ending;
+use super::toy::{Shown, Toy, World, reasons, updates};
+use crate::outcome::{BrainError, Ending};
+use crate::playbook::checkout::refused;
 
 fn check(shown: &Shown, expected: &[&str]) {
     assert_eq!(shown.brief(), expected.join("\n"));
@@ -253,4 +255,18 @@ fn the_next_attempt_of_a_run_resolves_nothing_a_second_time() {
     let second = world.updates(&manifest, &lock, updates(UpdateLevel::Minor));
     assert_eq!((resolves(&first), resolves(&second)), (4, 0), "{:?}", second.ran);
     assert_eq!((second.brief(), second.lock), (first.brief(), first.lock));
+}
+
+#[test]
+fn a_package_manager_that_was_killed_has_refused_nothing() {
+    let command = Exec::new(["toy", "move"], "test");
+    let ended = |exit| {
+        let (stdout, stderr) = (Vec::new(), b"the words that a refusal has".to_vec());
+        let done = ExecResult { exit, stdout, stderr, dropped_bytes: 0, millis: 1 };
+        refused(&Toy, &command, &done).map(|refused| refused.why())
+    };
+    assert!(matches!(ended(Exit::Signal(9)), Err(BrainError::Infrastructure(_))));
+    assert!(matches!(ended(Exit::TimedOut), Err(BrainError::Budget(_))));
+    assert!(matches!(ended(Exit::OutOfMemory), Err(BrainError::Budget(_))));
+    assert!(matches!(ended(Exit::Code(1)), Ok(Why::RefusedByResolver)));
 }
