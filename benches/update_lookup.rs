@@ -19,9 +19,14 @@ use testkit::measure::{self, Costs};
 fn main() -> Result<(), Box<dyn Error>> {
     let repo = measure::argument("--repo").ok_or("name a checkout with --repo FOLDER")?;
     let repo = std::fs::canonicalize(repo)?;
+    if measure::argument("--learn").is_some() {
+        return lookup::learn();
+    }
     if let Some(cache) = measure::argument("--child") {
         return lookup::look(&repo, Path::new(&cache));
     }
+    let learnt = measure::run(measure::itself(&["--learn", "yes", "--repo", "."])?)?;
+    let registries = String::from_utf8(learnt.stdout)?.trim().replace('\n', " ");
     let renovate = measure::argument("--renovate").unwrap_or_else(|| "renovate".to_owned());
     let rounds = measure::number("--rounds", 3);
     let mut costs = std::array::from_fn::<Costs, 4, _>(|_| Costs::default());
@@ -29,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for _ in 0..rounds {
         let (mine, other) = (tempfile::tempdir()?, tempfile::tempdir()?);
         for warm in [0, 1] {
-            let (cost, found) = hob(&repo, mine.path())?;
+            let (cost, found) = hob(&repo, mine.path(), &registries)?;
             costs[warm].add(&cost);
             ours = found;
             let (cost, found) = their(&renovate, &repo, other.path())?;
@@ -50,12 +55,21 @@ fn main() -> Result<(), Box<dyn Error>> {
             &format!("{:.2}", ours.peak.median() / theirs.peak.median()),
         ])?;
     }
+    let mut once = Costs::default();
+    once.add(&learnt.cost);
+    let asked = "to ask the package managers for their registries, once a process";
+    measure::line(&format!("besides, {asked}: {once}"))?;
     findings::compare(&ours, &theirs)
 }
 
-fn hob(repo: &Path, cache: &Path) -> Result<(measure::Cost, Findings), Box<dyn Error>> {
+fn hob(
+    repo: &Path,
+    cache: &Path,
+    registries: &str,
+) -> Result<(measure::Cost, Findings), Box<dyn Error>> {
     let (repo, cache) = (repo.display().to_string(), cache.display().to_string());
-    let ended = measure::run(measure::itself(&["--child", &cache, "--repo", &repo])?)?;
+    let words = ["--child", &cache, "--repo", &repo, "--registries", registries];
+    let ended = measure::run(measure::itself(&words)?)?;
     if ended.code != Some(0) {
         return Err("the look-up failed".into());
     }
@@ -71,6 +85,7 @@ fn their(
     command
         .current_dir(repo)
         .args(["--platform=local", "--dry-run=lookup"])
+        .args(["--onboarding=false", "--require-config=ignored"])
         .env("LOG_FORMAT", "json")
         .env("LOG_LEVEL", "debug")
         .env("RENOVATE_ENABLED_MANAGERS", "cargo,npm,pip_requirements,pep621")

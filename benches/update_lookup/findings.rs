@@ -1,7 +1,7 @@
 //! Which package has which newest version, as hob and as Renovate say it.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
 use domain::dependency::Ecosystem as Kind;
@@ -9,8 +9,14 @@ use serde_json::Value;
 use testkit::measure;
 use toolbox::dependencies::{self, Ecosystem};
 
-/// The newest version of each package that has a newer one, by ecosystem and name.
-pub(crate) type Findings = BTreeMap<(String, String), String>;
+/// What one of them found.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// The newest version of each package that has a newer one, by ecosystem and name.
+    newest: BTreeMap<(String, String), String>,
+    /// What it could not ask about, in its own words.
+    unanswered: BTreeSet<String>,
+}
 
 /// Reads what hob's look-up printed.
 pub(crate) fn of_lines(text: &str) -> Findings {
@@ -18,7 +24,11 @@ pub(crate) fn of_lines(text: &str) -> Findings {
         let mut parts = line.split('\t').map(str::to_owned);
         Some(((parts.next()?, parts.next()?), parts.next()?))
     };
-    text.lines().filter_map(found).collect()
+    let unanswered = text.lines().filter_map(|line| line.strip_prefix("# "));
+    Findings {
+        newest: text.lines().filter_map(found).collect(),
+        unanswered: unanswered.map(str::to_owned).collect(),
+    }
 }
 
 /// Reads Renovate's log: one JSON value a line, of which one tells of all packages.
@@ -30,7 +40,7 @@ pub(crate) fn of_renovate(log: &str) -> Result<Findings, Box<dyn Error>> {
         format!("Renovate found nothing; its last words: {}", tail.join("\n"))
     })?;
     let ecosystems = dependencies::all();
-    let mut findings = Findings::new();
+    let mut findings = Findings::default();
     for (manager, files) in told["config"].as_object().into_iter().flatten() {
         let kind = match manager.as_str() {
             "cargo" => Kind::Cargo,
@@ -49,37 +59,44 @@ pub(crate) fn of_renovate(log: &str) -> Result<Findings, Box<dyn Error>> {
 fn add(findings: &mut Findings, ecosystem: &dyn Ecosystem, dependency: &Value) {
     let name = dependency["packageName"].as_str().or(dependency["depName"].as_str());
     let Some(name) = name else { return };
+    for warning in dependency["warnings"].as_array().into_iter().flatten() {
+        findings.unanswered.extend(warning["message"].as_str().map(str::to_owned));
+    }
     for update in dependency["updates"].as_array().into_iter().flatten() {
         // `node` under `engines` is no package of a registry.
         if dependency["datasource"] == "node-version" {
             continue;
         }
         let Some(newest) = update["newVersion"].as_str() else { continue };
-        let slot = findings.entry((ecosystem.kind().to_string(), name.to_owned())).or_default();
+        let slot =
+            findings.newest.entry((ecosystem.kind().to_string(), name.to_owned())).or_default();
         if slot.is_empty() || ecosystem.compare(newest, slot) == Some(Ordering::Greater) {
             newest.clone_into(slot);
         }
     }
 }
 
-/// Prints how many findings both have, and each that one lacks or has an older version of.
+/// Prints how many findings both have, and each that one lacks or has another version of.
 pub(crate) fn compare(ours: &Findings, theirs: &Findings) -> Result<(), Box<dyn Error>> {
-    let same = ours.iter().filter(|(package, newest)| theirs.get(*package) == Some(newest)).count();
+    let is_same = |(package, newest): &(_, &String)| theirs.newest.get(*package) == Some(newest);
+    let same = ours.newest.iter().filter(is_same).count();
     measure::line(&format!(
         "packages with an update: hob {}, Renovate {}, the same newest version {same}",
-        ours.len(),
-        theirs.len()
+        ours.newest.len(),
+        theirs.newest.len()
     ))?;
-    let names: std::collections::BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
+    let names: BTreeSet<_> = ours.newest.keys().chain(theirs.newest.keys()).collect();
     for name in names {
-        let (mine, other) = (ours.get(name), theirs.get(name));
+        let word =
+            |from: &Findings| from.newest.get(name).map_or("nothing", String::as_str).to_owned();
+        let (mine, other) = (word(ours), word(theirs));
         if mine != other {
-            let word = |version: Option<&String>| {
-                version.map_or_else(|| "nothing".to_owned(), Clone::clone)
-            };
-            let told =
-                format!("{} {}: hob {}, Renovate {}", name.0, name.1, word(mine), word(other));
-            measure::line(&told)?;
+            measure::line(&format!("{} {}: hob {mine}, Renovate {other}", name.0, name.1))?;
+        }
+    }
+    for (who, from) in [("hob", ours), ("Renovate", theirs)] {
+        for told in &from.unanswered {
+            measure::line(&format!("{who} had no answer: {told}"))?;
         }
     }
     Ok(())

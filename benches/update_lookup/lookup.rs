@@ -1,4 +1,4 @@
-//! What hob does to look up updates: learn the registries, read the projects, ask for versions, choose the newest.
+//! What hob does to look up updates: read the projects, ask their registries for versions, choose the newest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use domain::agent::UpdateLevel;
 use domain::clock::SystemClock;
+use domain::dependency::Ecosystem as Kind;
 use domain::{Clock as _, RepoPath};
 use sandbox::preset::{self, Surroundings};
 use testkit::measure;
@@ -20,7 +21,7 @@ const PASSED_OVER: [&str; 3] = [".git", "node_modules", "target"];
 /// Prints each package of the manifests with its newest version, and each that could not be asked about.
 #[tokio::main]
 pub(crate) async fn look(repo: &Path, cache: &Path) -> Result<(), Box<dyn Error>> {
-    let endpoints = endpoints().await?;
+    let endpoints = endpoints(&measure::argument("--registries").unwrap_or_default());
     let ecosystems = dependencies::asking(&endpoints);
     let files = read(repo, &ecosystems)?;
     let client = Client::new(Settings {
@@ -42,8 +43,9 @@ pub(crate) async fn look(repo: &Path, cache: &Path) -> Result<(), Box<dyn Error>
     Ok(())
 }
 
-/// The registries of this host's package managers.
-async fn endpoints() -> Result<Vec<Endpoint>, Box<dyn Error>> {
+/// Prints the registries of this host's package managers. Credentials are left out: they belong in no argument.
+#[tokio::main]
+pub(crate) async fn learn() -> Result<(), Box<dyn Error>> {
     let env: BTreeMap<String, String> = std::env::vars().collect();
     let presets = preset::discover(&Surroundings {
         home: env.get("HOME").map(PathBuf::from).unwrap_or_default(),
@@ -52,16 +54,21 @@ async fn endpoints() -> Result<Vec<Endpoint>, Box<dyn Error>> {
         extra_roots_pem: Vec::new(),
     })
     .await;
-    let mut endpoints = Vec::new();
     for (ecosystem, preset) in presets.iter() {
-        let index = preset.map_err(ToString::to_string)?.index.clone();
-        endpoints.push(Endpoint {
-            ecosystem,
-            base: index.base,
-            authorization: index.authorization,
-        });
+        let base = &preset.map_err(ToString::to_string)?.index.base;
+        measure::line(&format!("{ecosystem}={base}"))?;
     }
-    Ok(endpoints)
+    Ok(())
+}
+
+/// The registries that `learn` printed.
+fn endpoints(words: &str) -> Vec<Endpoint> {
+    let endpoint = |word: &str| {
+        let (name, base) = word.split_once('=')?;
+        let ecosystem = Kind::ALL.into_iter().find(|kind| kind.name() == name)?;
+        Some(Endpoint { ecosystem, base: base.to_owned(), authorization: None })
+    };
+    words.split(' ').filter_map(endpoint).collect()
 }
 
 /// Every path, and the content of what an ecosystem wants to read.
@@ -123,7 +130,10 @@ fn tell(
         let kind = ecosystem.kind();
         let known = match published.get(package) {
             Some(Ok(known)) => known,
-            Some(Err(error)) => return Err(error.to_string().into()),
+            Some(Err(error)) => {
+                measure::line(&format!("# {error}"))?;
+                continue;
+            }
             None => return Err(format!("{package} was not asked about").into()),
         };
         let newest = versions
