@@ -15,7 +15,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use toolbox::dependencies::{Graph, Published, Runtimes};
 
 use crate::context::Context;
-use crate::outcome::{BrainError, Outcome};
+use crate::outcome::{BrainError, Ending, Outcome};
 use crate::port::Workspace;
 
 mod bisect;
@@ -91,7 +91,8 @@ impl Playbook {
             Settings::Remediation(settings) => &settings.ecosystems,
         };
         workspace.progress("reading manifests and lock files");
-        let survey = survey::survey(context, workspace, wanted).await?;
+        let mut catalog = Catalog::new(context.versions);
+        let survey = survey::survey(context, workspace, &mut catalog, wanted).await?;
         let kinds: BTreeSet<_> =
             survey.places.iter().map(|place| place.project.ecosystem).collect();
         let base_graphs = survey.graphs.clone();
@@ -108,12 +109,13 @@ impl Playbook {
             base: checkout.mark(),
             base_graphs,
             checkout,
-            catalog: Catalog::new(context.versions),
+            catalog,
             left: survey.left,
             kept: Vec::new(),
             closed: report::Closed::new(),
             notes: BTreeMap::new(),
         };
+        let found_nothing = survey.places.is_empty() && work.left.is_empty();
         let start = work.checkout.mark();
         match &self.settings {
             Settings::Updates(settings) => {
@@ -136,7 +138,11 @@ impl Playbook {
             }
         }
         let beyond = work.beyond_promise().await;
-        Ok(report::outcome(work, &beyond, &self.settings))
+        let mut outcome = report::outcome(work, &beyond, &self.settings);
+        if found_nothing && outcome.ending == Ending::NoChange {
+            outcome.title = text::nothing_found(context.ecosystems, wanted);
+        }
+        Ok(outcome)
     }
 }
 

@@ -108,7 +108,8 @@ async fn load(path: Option<PathBuf>, present: &[Kind]) -> Result<Known, StepErro
         crate::supervise::blocking("load advisories", move || Database::load(&path))
             .await
             .map_err(crate::HouseError::from)?
-            .map_err(|error| StepError::policy(crate::chain(&error)))?;
+            // They could be read when the run was asked for; they may come back.
+            .map_err(|error| StepError::infrastructure(crate::chain(&error)))?;
     let unreadable: Vec<Left> = report
         .unreadable
         .iter()

@@ -14,6 +14,7 @@ mod python;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use domain::Secret;
 use domain::dependency::Ecosystem;
@@ -31,6 +32,8 @@ pub struct Surroundings {
     pub env: BTreeMap<String, String>,
     /// Trust anchors besides the host's own, PEM.
     pub extra_roots_pem: Vec<String>,
+    /// How long a registry has for one answer.
+    pub registry_timeout: Duration,
 }
 
 /// What a machine needs for one ecosystem.

@@ -7,9 +7,11 @@
 pub mod cargo;
 pub mod choose;
 pub mod ecosystem;
+pub mod foreign;
 pub mod graph;
 pub mod npm;
 pub mod python;
+pub mod unnamed;
 
 use domain::dependency::Ecosystem as Kind;
 

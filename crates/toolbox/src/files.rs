@@ -9,6 +9,18 @@ use domain::RepoPath;
 pub struct FileSet {
     paths: BTreeSet<RepoPath>,
     contents: BTreeMap<RepoPath, Content>,
+    left_out: Vec<Unnamed>,
+}
+
+/// A path of the tree that hob cannot name, and therefore neither reads nor changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unnamed {
+    /// The path, made printable.
+    pub shown: String,
+    /// Why it cannot be named.
+    pub why: String,
+    /// The nearest path that can be named; nothing for a folder that may hold anything.
+    pub like: Option<RepoPath>,
 }
 
 /// What is known of a file's content.
@@ -55,6 +67,16 @@ impl FileSet {
     /// Notes that a path exists, content unread.
     pub fn note(&mut self, path: RepoPath) {
         self.paths.insert(path);
+    }
+
+    /// Notes that there is a path that cannot be named.
+    pub fn leave_out(&mut self, unnamed: Unnamed) {
+        self.left_out.push(unnamed);
+    }
+
+    /// The paths that cannot be named.
+    pub fn left_out(&self) -> &[Unnamed] {
+        &self.left_out
     }
 
     /// Sets a file's content.

@@ -1,10 +1,13 @@
 //! What there is: the projects of the base tree and the graphs that they lock.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::dependency::{Ecosystem as Kind, Left, Why};
-use toolbox::dependencies::Graph;
+use toolbox::dependencies::{Graph, Source, foreign, unnamed};
+use toolbox::registry::RegistryError;
 
+use super::catalog::Catalog;
 use super::checkout::{Place, Refused, read_graph};
 use crate::context::Context;
 use crate::outcome::BrainError;
@@ -23,6 +26,7 @@ pub(crate) struct Survey<'a> {
 pub(crate) async fn survey<'a>(
     context: &Context<'a>,
     workspace: &dyn Workspace,
+    catalog: &mut Catalog<'_>,
     wanted: &[Kind],
 ) -> Result<Survey<'a>, BrainError> {
     let mut survey = Survey::default();
@@ -34,8 +38,13 @@ pub(crate) async fn survey<'a>(
         survey.left.extend(found.left);
         for project in found.projects {
             let place = Place { ecosystem, project };
-            survey.add(place, context, workspace).await?;
+            survey.add(place, context, workspace, catalog).await?;
         }
+    }
+    survey.left.extend(unnamed::left(context.files, context.ecosystems, wanted));
+    // Who names the ecosystems does not ask about others.
+    if wanted.is_empty() {
+        survey.left.extend(foreign::left(context.files.paths()));
     }
     Ok(survey)
 }
@@ -46,7 +55,14 @@ impl<'a> Survey<'a> {
         place: Place<'a>,
         context: &Context<'a>,
         workspace: &dyn Workspace,
+        catalog: &mut Catalog<'_>,
     ) -> Result<(), BrainError> {
+        if let Some((graph, left)) = unanswered(&place, context, catalog).await {
+            self.left.push(left);
+            self.graphs.push(Arc::new(graph));
+            self.places.push(place);
+            return Ok(());
+        }
         let machine = (workspace, context.memo);
         match read_graph(&place, context.files, std::iter::empty(), machine).await? {
             Ok(graph) => {
@@ -66,6 +82,38 @@ impl<'a> Survey<'a> {
         }
         Ok(())
     }
+}
+
+/// What the files alone say, and why it is not all, where the registry does not answer for what they ask for: the
+/// package manager would try for minutes, and then call it a version that does not exist.
+async fn unanswered(
+    place: &Place<'_>,
+    context: &Context<'_>,
+    catalog: &mut Catalog<'_>,
+) -> Option<(Graph, Left)> {
+    let command = place.ecosystem.resolve(&place.project, context.files)?;
+    let graph = place.ecosystem.graph(&place.project, context.files, None).ok()?;
+    let kind = place.project.ecosystem;
+    let asked = graph.direct.iter().filter(|direct| direct.source == Source::Registry);
+    let asked: BTreeSet<String> = asked.map(|direct| direct.package.clone()).collect();
+    catalog.prefetch(asked.iter().map(|package| (kind, package.clone()))).await;
+    let mut faults = Vec::new();
+    for package in &asked {
+        faults.extend(catalog.of(kind, package).await.err());
+    }
+    let is_lost = |fault: &RegistryError| match fault {
+        RegistryError::Unreachable { .. } | RegistryError::Garbage { .. } => true,
+        RegistryError::NoSuchPackage { .. } | RegistryError::InvalidName { .. } => false,
+    };
+    let first = faults.iter().find(|fault| is_lost(fault)).or(faults.first())?;
+    if !is_lost(first) && faults.len() < asked.len() {
+        return None;
+    }
+    let detail = format!(
+        "{first}; `{}` was not tried, and what comes with these packages was not looked at",
+        command.display()
+    );
+    Some((graph, unreadable(place, &Refused::Unreadable(detail))))
 }
 
 fn unreadable(place: &Place<'_>, refused: &Refused) -> Left {

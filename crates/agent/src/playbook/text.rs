@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use domain::agent::Playbook as Settings;
 use domain::dependency::{Ecosystem as Kind, Left, Update, UpdateKind, Why};
+use toolbox::dependencies::Ecosystem;
 
 use crate::outcome::Ending;
 
@@ -60,12 +61,14 @@ impl Facts<'_> {
             }
         };
         let heads = if heads.is_empty() { self.updates.iter().collect() } else { heads };
-        let names: Vec<String> = heads
-            .iter()
-            .take(TITLE_NAMES_MAX)
-            .map(|update| format!("{} to {}", update.package, update.to))
-            .collect();
-        let more = match heads.len().saturating_sub(TITLE_NAMES_MAX) {
+        // Several locked versions of a package may move to one and the same.
+        let mut names: Vec<String> = Vec::new();
+        for name in heads.iter().map(|update| format!("{} to {}", update.package, update.to)) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let more = match names.len().saturating_sub(TITLE_NAMES_MAX) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
@@ -74,6 +77,7 @@ impl Facts<'_> {
             (Settings::Remediation(_), 1) => " (closes 1 advisory)".to_owned(),
             (Settings::Remediation(_), closed) => format!(" (closes {closed} advisories)"),
         };
+        names.truncate(TITLE_NAMES_MAX);
         format!("Update {}{more}{why}", names.join(", "))
     }
 
@@ -178,6 +182,16 @@ impl Facts<'_> {
             more => writeln!(out, "\nand {more} more"),
         }
     }
+}
+
+/// What is said of a repository in which none of the ecosystems has a manifest.
+pub(super) fn nothing_found(ecosystems: &[&dyn Ecosystem], wanted: &[Kind]) -> String {
+    let kinds = ecosystems.iter().map(|ecosystem| ecosystem.kind());
+    let names: Vec<String> = kinds
+        .filter(|kind| wanted.is_empty() || wanted.contains(kind))
+        .map(|kind| kind.to_string())
+        .collect();
+    format!("no manifest of a supported ecosystem was found ({})", names.join(", "))
 }
 
 fn write_list(out: &mut String, lines: impl ExactSizeIterator<Item = String>) -> std::fmt::Result {

@@ -63,6 +63,7 @@ pub(crate) async fn presets(settings: &Settings) -> Found {
         path: settings.path.to_string_lossy().into_owned(),
         env: settings.environment.clone(),
         extra_roots_pem: Vec::new(),
+        registry_timeout: std::time::Duration::from_millis(settings.registry_timeout_ms),
     })
     .await;
     let mut found = Vec::new();

@@ -2,25 +2,28 @@
 
 use serde_json::Value;
 
-use crate::household::Household;
+use crate::household::{Household, Told};
 
 const ADVISORY: &str = r#"{"schema_version": "1.6.0", "id": "SAMPLE-1", "modified": "2024-01-01T00:00:00Z",
  "summary": "x", "affected": [{"package": {"ecosystem": "crates.io", "name": "itoa"},
  "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}, {"fixed": "1.0.5"}]}]}]}"#;
 
-/// The report of a remediation with these advisories.
-#[track_caller]
-fn with(texts: &[&str], code: i32) -> Value {
-    let house = Household::with_sample();
-    let before = house.standing();
+fn remediate(house: &Household, texts: &[&str]) -> Told {
     let folder = house.beside("advisories");
     std::fs::create_dir(&folder).unwrap();
     for (index, text) in texts.iter().enumerate() {
         std::fs::write(folder.join(format!("{index}.json")), text).unwrap();
     }
     let words = ["run", "cve-remediation", "--repo", "repo", "--advisories", "advisories"];
-    let told = house.hob(&[&words[..], &["--set", "checks=true", "--json"]].concat());
-    let report = told.expect(code).json();
+    house.hob(&[&words[..], &["--set", "checks=true", "--json"]].concat())
+}
+
+/// The report of a remediation with these advisories.
+#[track_caller]
+fn with(texts: &[&str], code: i32) -> Value {
+    let house = Household::with_sample();
+    let before = house.standing();
+    let report = remediate(&house, texts).expect(code).json();
     assert_eq!(house.standing(), before);
     house.is_tidy();
     report
@@ -62,15 +65,18 @@ fn a_broken_file_beside_a_good_one_makes_the_result_incomplete() {
 }
 
 #[test]
-fn advisories_of_which_none_can_be_read_are_never_all_clear() {
-    for texts in [&["{"][..], &[""], &[]] {
-        let house = with_nothing_readable(texts);
-        assert_ne!(house["outcome"], "no_change", "{house:#}");
-        assert_eq!(house["complete"], false, "{house:#}");
+fn advisories_of_which_none_can_be_read_are_told_before_anything_begins() {
+    for (texts, words) in [
+        (&["{"][..], "none of the advisories"),
+        (&["", "["], "none of the advisories"),
+        (&[], "holds no advisories"),
+    ] {
+        let house = Household::with_sample();
+        let told = remediate(&house, texts).expect(1);
+        assert!(told.said.contains(words) && told.said.contains("hint: "), "{}", told.said);
+        assert_eq!((house.runs().len(), told.out.as_str()), (0, ""), "nothing was begun");
     }
-}
-
-#[track_caller]
-fn with_nothing_readable(texts: &[&str]) -> Value {
-    with(texts, 4)
+    let house = Household::with_sample();
+    let told = house.hob(&["run", "cve-remediation", "--repo", "repo"]).expect(1);
+    assert!(told.said.contains("--advisories"), "{}", told.said);
 }

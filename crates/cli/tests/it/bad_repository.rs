@@ -120,6 +120,67 @@ fn a_manifest_behind_a_link_is_named() {
 }
 
 #[test]
+fn a_project_under_a_name_that_is_no_text_is_named() {
+    for (folder, shown) in
+        [(&b"caf\xe9"[..], "caf\\xe9/Cargo.toml"), (b"two\nlines", "lines/Cargo.")]
+    {
+        let house = Household::with_sample();
+        let odd = house.repo().join(OsStr::from_bytes(folder)).join("src");
+        std::fs::create_dir_all(&odd).unwrap();
+        for name in ["Cargo.toml", "Cargo.lock", "src/lib.rs"] {
+            let to = house.repo().join(OsStr::from_bytes(folder)).join(name);
+            std::fs::copy(house.repo().join(name), to).unwrap();
+        }
+        house.git(&["rm", "-q", "-r", "--cached", "Cargo.toml", "Cargo.lock"]);
+        for name in ["Cargo.toml", "Cargo.lock"] {
+            std::fs::remove_file(house.repo().join(name)).unwrap();
+        }
+        house.commit_all();
+        let report = update(&house, "repo").expect(3).json();
+        assert_eq!((&report["outcome"], &report["complete"]), (&"escalated".into(), &false.into()));
+        let left = &report["left"];
+        assert!(left[0]["package"].as_str().unwrap().contains(shown), "{shown}: {report:#}");
+        assert_eq!(left.as_array().unwrap().len(), 2, "manifest and lock: {report:#}");
+        house.is_tidy();
+    }
+}
+
+#[test]
+fn manifests_of_other_ecosystems_are_named_and_make_the_result_incomplete() {
+    let house = Household::with_sample();
+    std::fs::create_dir(house.repo().join("api")).unwrap();
+    for name in ["api/go.mod", "api/go.sum", "Gemfile", "Gemfile.lock", "App.csproj"] {
+        std::fs::write(house.repo().join(name), "").unwrap();
+    }
+    house.commit_all();
+    let report = update(&house, "repo").expect(0).json();
+    assert_eq!((&report["outcome"], &report["complete"]), (&"proposed".into(), &false.into()));
+    let named = |report: &serde_json::Value| -> Vec<String> {
+        let left = report["left"].as_array().unwrap().iter();
+        let unsupported = left.filter(|left| left["why"] == "unsupported");
+        unsupported.map(|left| left["package"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(named(&report), ["App.csproj", "Gemfile", "api/go.mod"], "{report:#}");
+    // Who asks about one ecosystem alone has the whole answer.
+    let words = ["run", "dependency-updates", "--repo", "repo", "--set", "checks=true"];
+    let told = house.hob(&[&words[..], &["--set", "ecosystems=cargo", "--json"]].concat());
+    let report = told.expect(0).json();
+    assert_eq!((named(&report), &report["complete"]), (vec![], &true.into()), "{report:#}");
+}
+
+#[test]
+fn a_repository_without_a_manifest_is_told_so() {
+    let house = Household::with_sample();
+    house.git(&["rm", "-q", "Cargo.toml", "Cargo.lock"]);
+    house.commit_all();
+    let report = update(&house, "repo").expect(0).json();
+    assert_eq!((&report["outcome"], &report["complete"]), (&"no_change".into(), &true.into()));
+    let reason = report["reason"].as_str().unwrap();
+    assert!(reason.contains("no manifest") && reason.contains("cargo, npm, python"), "{reason}");
+    house.is_tidy();
+}
+
+#[test]
 fn a_data_folder_on_a_file_that_is_no_folder_or_a_key_that_is_gone_is_told() {
     let house = Household::with_sample();
     update(&house, "repo").expect(0);

@@ -5,7 +5,7 @@ use domain::{CommitId, RepoPath};
 use forge::tree::{Blob, Trees};
 use forge::{LocalForge, Mirror, Source};
 use toolbox::dependencies::Ecosystem;
-use toolbox::files::{Content, FileSet};
+use toolbox::files::{Content, FileSet, Unnamed};
 
 use super::{Stage, StepError};
 
@@ -102,12 +102,20 @@ impl Stage<'_> {
         self.with_trees(move |trees| {
             let mut files = FileSet::new();
             let mut read_bytes = 0;
-            for entry in trees.list(&base)?.entries {
+            let listing = trees.list(&base)?;
+            for skipped in listing.skipped {
+                files.leave_out(Unnamed {
+                    shown: skipped.path,
+                    why: skipped.why,
+                    like: skipped.like,
+                });
+            }
+            for entry in listing.entries {
                 if !wanted(&ecosystems, &entry.path) {
                     files.note(entry.path);
                     continue;
                 }
-                let content = content(trees, &base, &entry.path)?;
+                let content = content(trees.read_listed(&entry)?);
                 if let Content::Bytes(bytes) = &content {
                     read_bytes += bytes.len() as u64;
                 }
@@ -147,15 +155,11 @@ fn wanted(ecosystems: &[Box<dyn Ecosystem>], path: &RepoPath) -> bool {
     ecosystems.iter().any(|ecosystem| ecosystem.wants(path)) || toolbox::checks::wants(path)
 }
 
-fn content(
-    trees: &Trees,
-    base: &CommitId,
-    path: &RepoPath,
-) -> Result<Content, forge::tree::TreeError> {
-    Ok(match trees.read(base, path)? {
-        Some(Blob::File { bytes, .. }) => Content::Bytes(bytes),
-        Some(Blob::TooLarge { size } | Blob::LfsPointer { size }) => Content::TooLarge(size),
-        Some(Blob::Symlink { target }) => Content::Symlink(target),
-        Some(Blob::Submodule { .. } | Blob::Folder) | None => Content::Submodule,
-    })
+fn content(blob: Blob) -> Content {
+    match blob {
+        Blob::File { bytes, .. } => Content::Bytes(bytes),
+        Blob::TooLarge { size } | Blob::LfsPointer { size } => Content::TooLarge(size),
+        Blob::Symlink { target } => Content::Symlink(target),
+        Blob::Submodule { .. } | Blob::Folder => Content::Submodule,
+    }
 }

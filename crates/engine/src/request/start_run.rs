@@ -1,5 +1,8 @@
 //! A person asks for a run on a repository.
 
+use std::path::PathBuf;
+
+use domain::agent::{Brain, Playbook};
 use domain::event::Event;
 use domain::{Actor, EventId, RunId};
 use forge::Source;
@@ -11,6 +14,7 @@ use store::error::CommitError;
 use store::port::RunFilter;
 use store::record::{AgentVersion, EventOutcome, OutcomeRow, RunRow};
 use store::transaction::{Guard, Write};
+use toolbox::advisories::Database;
 
 use crate::audit::{Note, Scribe};
 use crate::error::HouseError;
@@ -66,10 +70,28 @@ fn bad_setting(error: &OverrideError) -> HouseError {
     HouseError::fixable(format!("--set: {error}"), hint)
 }
 
+/// Whether there are advisories to work from. What is not readable at all is found out before anything begins; a
+/// few broken files among good ones are named in the result.
+async fn has_advisories(path: Option<&str>) -> Result<(), HouseError> {
+    let Some(path) = path.map(PathBuf::from) else {
+        return Err(HouseError::fixable(
+            "no advisories were named",
+            "name a folder, a zip or a file of OSV, RustSec or PyPA advisories with --advisories",
+        ));
+    };
+    crate::supervise::blocking("look for advisories", move || Database::probe(&path))
+        .await?
+        .map_err(|error| HouseError::fixable(crate::chain(&error), error.hint()))
+}
+
 impl House {
     /// Accepts the request as an event and starts a run, or joins the unfinished one of the same work.
     pub async fn start_run(&self, actor: &Actor, asked: StartRun) -> Result<RunId, HouseError> {
         let agent = agent(&asked.definition, &asked.settings)?;
+        let Brain::Playbook(playbook) = &agent.brain;
+        if let Playbook::Remediation(_) = playbook {
+            has_advisories(asked.advisories.as_deref()).await?;
+        }
         let source = Source::find(&asked.source, std::path::Path::new("/"))
             .map_err(|error| HouseError::fixable(crate::chain(&error), error.hint()))?;
         let scratch = self.scratch()?;

@@ -6,6 +6,8 @@ use domain::change::FileMode;
 use domain::limit::REPOSITORY_FILES_MAX;
 use domain::{CommitId, RepoPath};
 
+use gix::ObjectId;
+
 use super::{PATH_MAX_BYTES, TREES_MAX, TreeError, Trees, folded};
 
 /// What a commit holds.
@@ -26,6 +28,7 @@ pub struct Entry {
     pub path: RepoPath,
     /// What it is.
     pub mode: FileMode,
+    pub(super) id: ObjectId,
 }
 
 /// A path that was left out.
@@ -35,6 +38,9 @@ pub struct Skipped {
     pub path: String,
     /// Why.
     pub why: String,
+    /// The nearest path that can be said, to tell what kind of file it would be; nothing where that is not known:
+    /// a folder that was not entered.
+    pub like: Option<RepoPath>,
 }
 
 impl Trees {
@@ -54,8 +60,14 @@ impl Trees {
                 let path = join(&folder, &entry.name);
                 let sayable = match sayable(&path) {
                     Ok(path) => path,
+                    // Its files are listed all the same: they may be what somebody looks for.
+                    Err(_) if entry.is_tree() && path.len() <= PATH_MAX_BYTES => {
+                        pending.push((path, entry.id));
+                        continue;
+                    }
                     Err(why) => {
-                        listing.skipped.push(Skipped { path: printable(&path), why });
+                        let like = if entry.is_tree() { None } else { nearest(&path) };
+                        listing.skipped.push(Skipped { path: printable(&path), why, like });
                         continue;
                     }
                 };
@@ -63,7 +75,8 @@ impl Trees {
                 if entry.is_tree() {
                     pending.push((path, entry.id));
                 } else {
-                    listing.entries.push(Entry { path: sayable, mode: entry.file_mode() });
+                    let mode = entry.file_mode();
+                    listing.entries.push(Entry { path: sayable, mode, id: entry.id });
                 }
                 if listing.entries.len() + listing.skipped.len() > REPOSITORY_FILES_MAX {
                     let limit = format!("{REPOSITORY_FILES_MAX} files in a commit");
@@ -98,6 +111,16 @@ pub(super) fn sayable(path: &[u8]) -> Result<RepoPath, String> {
         return Err("its name holds a line break or another control character".into());
     }
     RepoPath::new(text).map_err(|error| error.reason.to_owned())
+}
+
+/// The path with what cannot be said replaced; only its last part where that is none either.
+fn nearest(path: &[u8]) -> Option<RepoPath> {
+    let text: String = String::from_utf8_lossy(path)
+        .chars()
+        .map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c })
+        .collect();
+    let name = text.rsplit('/').next().unwrap_or_default();
+    RepoPath::new(&text).or_else(|_| RepoPath::new(name)).ok()
 }
 
 /// Any bytes, in a form that a person can read and no terminal acts upon.

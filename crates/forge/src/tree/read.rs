@@ -75,25 +75,29 @@ impl Trees {
                 (true, true) => return Ok(Some(Blob::Folder)),
                 (true, false) => tree = entry.id,
                 (false, false) => return Ok(None),
-                (false, true) => return self.blob_of(&entry).map(Some),
+                (false, true) => return self.blob_of(entry.file_mode(), entry.id).map(Some),
             }
         }
         Ok(None)
     }
 
-    fn blob_of(&self, entry: &super::RawEntry) -> Result<Blob, TreeError> {
-        let mode = entry.file_mode();
+    /// Reads a path that was listed, without walking to it again. Blocks.
+    pub fn read_listed(&self, entry: &super::Entry) -> Result<Blob, TreeError> {
+        self.blob_of(entry.mode, entry.id)
+    }
+
+    fn blob_of(&self, mode: FileMode, id: gix::ObjectId) -> Result<Blob, TreeError> {
         if mode == FileMode::Submodule {
-            let commit = entry.id.to_string();
+            let commit = id.to_string();
             let commit =
-                commit.parse().map_err(|_| super::broken(&entry.id, "it is no commit's name"))?;
+                commit.parse().map_err(|_| super::broken(&id, "it is no commit's name"))?;
             return Ok(Blob::Submodule { commit });
         }
-        let size = self.blob_size(&entry.id)?;
+        let size = self.blob_size(&id)?;
         if size > FILE_READ_MAX_BYTES {
             return Ok(Blob::TooLarge { size });
         }
-        let bytes = self.blob(&entry.id)?;
+        let bytes = self.blob(&id)?;
         if mode == FileMode::Symlink {
             return Ok(Blob::Symlink { target: bytes });
         }

@@ -19,8 +19,7 @@ const PROGRAM_TIMEOUT: Duration = Duration::from_secs(30);
 /// The most that it may say.
 const PROGRAM_MAX_BYTES: u64 = 4 * 1024 * 1024;
 
-/// How long a registry may take, and the most that it may answer.
-const REGISTRY_TIMEOUT: Duration = Duration::from_secs(30);
+/// The most that a registry may answer.
 const REGISTRY_MAX_BYTES: usize = 32 * 1024 * 1024;
 
 /// How many redirects are followed.
@@ -112,20 +111,27 @@ pub(super) struct Answer {
     pub(super) from: Address,
 }
 
-/// A client with the host's trust anchors and proxies.
-pub(super) fn client(surroundings: &Surroundings) -> Result<Client, String> {
-    host_client(&surroundings.extra_roots_pem, &Limits::default()).map_err(|error| chain(&error))
+/// Asks registries, with the host's trust anchors and proxies and for a bounded time.
+pub(super) struct Asker {
+    client: Client,
+    timeout: Duration,
 }
 
-/// Asks a registry. A credential is sent to its own origin only, redirects or not.
-pub(super) async fn registry(
-    client: &Client,
-    address: &Address,
-    accept: &str,
-) -> Result<Answer, String> {
-    let asked = tokio::time::timeout(REGISTRY_TIMEOUT, follow(client, address, accept));
-    let answer = asked.await.unwrap_or_else(|_| Err("no answer in time".into()));
-    answer.map_err(|reason| format!("{}: {reason}", address.base()))
+impl Asker {
+    /// As the surroundings say.
+    pub(super) fn new(surroundings: &Surroundings) -> Result<Self, String> {
+        let client = host_client(&surroundings.extra_roots_pem, &Limits::default());
+        let timeout = surroundings.registry_timeout;
+        Ok(Self { client: client.map_err(|error| chain(&error))?, timeout })
+    }
+
+    /// Asks a registry. A credential is sent to its own origin only, redirects or not.
+    pub(super) async fn registry(&self, address: &Address, accept: &str) -> Result<Answer, String> {
+        let asked = tokio::time::timeout(self.timeout, follow(&self.client, address, accept));
+        let late = |_| Err(format!("no answer within {} ms", self.timeout.as_millis()));
+        let answer = asked.await.unwrap_or_else(late);
+        answer.map_err(|reason| format!("{}: {reason}", address.base()))
+    }
 }
 
 async fn follow(client: &Client, address: &Address, accept: &str) -> Result<Answer, String> {

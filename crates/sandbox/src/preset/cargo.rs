@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use domain::Secret;
 use domain::dependency::Ecosystem;
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use toml::{Table, Value};
 
 use super::address::{Address, Reading, spelled};
@@ -37,8 +37,8 @@ pub(super) async fn discover(surroundings: &Surroundings) -> Result<Preset, Pres
     let config = Config::read(surroundings).map_err(|reason| configuration(reason, FIX_FILE))?;
     let (name, index) =
         config.default_registry().map_err(|reason| configuration(reason, FIX_SOURCE))?;
-    let client = ask::client(surroundings).map_err(registry)?;
-    let main = learn(&client, &index, config.token(&name, &index)).await.map_err(registry)?;
+    let asker = ask::Asker::new(surroundings).map_err(registry)?;
+    let main = learn(&asker, &index, config.token(&name, &index)).await.map_err(registry)?;
     let mut machine = Machine::default();
     if name != DEFAULT_SOURCE {
         machine.replace(&name, &main);
@@ -55,7 +55,7 @@ pub(super) async fn discover(surroundings: &Surroundings) -> Result<Preset, Pres
         if other == name || address == index {
             continue;
         }
-        match learn(&client, &address, config.token(&other, &address)).await {
+        match learn(&asker, &address, config.token(&other, &address)).await {
             Ok(learned) => {
                 machine.registry(&other, &learned);
                 preset.rules.extend(learned.rules);
@@ -90,13 +90,13 @@ struct Learned {
 }
 
 /// Reads a registry's `config.json`: where its crates are, and whether it wants a token everywhere.
-async fn learn(client: &Client, index: &str, token: Option<Secret>) -> Result<Learned, String> {
+async fn learn(asker: &ask::Asker, index: &str, token: Option<Secret>) -> Result<Learned, String> {
     let base = index
         .strip_prefix("sparse+")
         .ok_or_else(|| format!("the index `{}` is no sparse index", without_userinfo(index)))?;
     let index = Address::parse(base)?.or_authorization(token);
     let config = index.join(&format!("{}/config.json", index.base()))?;
-    let answer = ask::registry(client, &config, "application/json").await?;
+    let answer = asker.registry(&config, "application/json").await?;
     if answer.status != StatusCode::OK {
         return Err(format!("{} answered {}", config.base(), answer.status));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::dependency::Ecosystem;
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 
 use super::address::{Address, Reading, spelled};
 use super::npmrc::Npmrc;
@@ -36,10 +36,10 @@ pub(super) async fn discover(surroundings: &Surroundings) -> Result<Preset, Pres
     };
     let registry = setting("registry").ok_or_else(|| tool("it names no registry".into()))?;
     let registry = address(registry).map_err(configuration)?;
-    let client = ask::client(surroundings).map_err(unreachable)?;
+    let asker = ask::Asker::new(surroundings).map_err(unreachable)?;
     let mut preset = Preset {
         ecosystem: Ecosystem::Npm,
-        rules: learn(&client, &registry).await.map_err(unreachable)?,
+        rules: learn(&asker, &registry).await.map_err(unreachable)?,
         index: registry.index(),
         env: quiet(),
         home_files: Vec::new(),
@@ -137,12 +137,11 @@ struct Dist {
 }
 
 /// The rules for a registry, with a further one where its document names another place for tarballs.
-async fn learn(client: &Client, registry: &Address) -> Result<Vec<EgressRule>, String> {
+async fn learn(asker: &ask::Asker, registry: &Address) -> Result<Vec<EgressRule>, String> {
     let mut rules = of_registry(registry);
     let document = registry.join(&format!("{}/{PROBE}", registry.base()))?;
     let answer =
-        ask::registry(client, &document, "application/vnd.npm.install-v1+json, application/json")
-            .await?;
+        asker.registry(&document, "application/vnd.npm.install-v1+json, application/json").await?;
     if answer.status == StatusCode::NOT_FOUND {
         return Ok(rules);
     }

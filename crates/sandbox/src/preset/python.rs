@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::dependency::Ecosystem;
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 
 use super::address::{Address, Reading, spelled};
 use super::{Preset, PresetError, Surroundings, ask, netrc};
@@ -75,7 +75,7 @@ pub(super) async fn discover(surroundings: &Surroundings) -> Result<Preset, Pres
         extra: pip.get("extra-index-url").map(words).unwrap_or_default(),
     };
     let of_uv = uv(surroundings, &of_pip).map_err(configuration)?;
-    let client = ask::client(surroundings).map_err(unreachable)?;
+    let asker = ask::Asker::new(surroundings).map_err(unreachable)?;
     let address = |text: &str| -> Result<Address, String> {
         let address = Address::parse(text)?;
         let found = netrc::authorization(surroundings, address.host());
@@ -84,7 +84,7 @@ pub(super) async fn discover(surroundings: &Surroundings) -> Result<Preset, Pres
     let main = address(&of_pip.main).map_err(configuration)?;
     let mut preset = Preset {
         ecosystem: Ecosystem::Python,
-        rules: learn(&client, surroundings, &main).await.map_err(unreachable)?,
+        rules: learn(&asker, surroundings, &main).await.map_err(unreachable)?,
         index: main.index(),
         env: Vec::new(),
         home_files: Vec::new(),
@@ -98,7 +98,7 @@ pub(super) async fn discover(surroundings: &Surroundings) -> Result<Preset, Pres
             if !learned.insert(index.base()) {
                 return Ok(Vec::new());
             }
-            learn(&client, surroundings, &index).await
+            learn(&asker, surroundings, &index).await
         };
         match one.await {
             Ok(rules) => preset.rules.extend(rules),
@@ -231,13 +231,13 @@ struct PageFile {
 
 /// The rules for an index: its pages, and the places of the files that they link.
 async fn learn(
-    client: &Client,
+    asker: &ask::Asker,
     surroundings: &Surroundings,
     index: &Address,
 ) -> Result<Vec<EgressRule>, String> {
     let mut places: BTreeMap<String, (Address, Vec<String>)> = BTreeMap::new();
     for probe in PROBES {
-        for file in files(client, index, probe).await? {
+        for file in files(asker, index, probe).await? {
             let found = netrc::authorization(surroundings, file.host());
             let file = file.or_authorization(found);
             let folder = folder(&spelled(file.url().path()), probe);
@@ -270,10 +270,10 @@ async fn learn(
 }
 
 /// The files that an index links for a package, none where it does not know it.
-async fn files(client: &Client, index: &Address, package: &str) -> Result<Vec<Address>, String> {
+async fn files(asker: &ask::Asker, index: &Address, package: &str) -> Result<Vec<Address>, String> {
     let page = index.join(&format!("{}/{package}/", index.base()))?;
     let accept = "application/vnd.pypi.simple.v1+json, text/html;q=0.5";
-    let answer = ask::registry(client, &page, accept).await?;
+    let answer = asker.registry(&page, accept).await?;
     if answer.status == StatusCode::NOT_FOUND {
         return Ok(Vec::new());
     }

@@ -188,5 +188,6 @@ pub(crate) fn this_host() -> Surroundings {
         path: env["PATH"].clone(),
         env,
         extra_roots_pem: Vec::new(),
+        registry_timeout: std::time::Duration::from_secs(30),
     }
 }

@@ -1,6 +1,7 @@
 //! Advisories read into memory, found by package.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use domain::Timestamp;
@@ -9,7 +10,7 @@ use domain::dependency::Ecosystem;
 use super::alias::Aliases;
 use super::record::Advisory;
 use super::skim::{Skim, skim};
-use super::walk::{Form, Found, walk};
+use super::walk::{Form, Found, Met, walk};
 use super::{name, osv, rustsec};
 
 /// Packages of the Rust toolchain: RustSec keeps their advisories apart, in a folder `rust/`.
@@ -105,6 +106,20 @@ pub enum LoadError {
     },
 }
 
+impl LoadError {
+    /// What to do about it.
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } | Self::Empty { .. } => {
+                "name a folder, a zip or a file of OSV, RustSec or PyPA advisories with --advisories"
+            }
+            Self::NoneReadable { .. } => {
+                "fetch or unpack the advisories anew, and look at the file that is named"
+            }
+        }
+    }
+}
+
 impl Database {
     /// Reads a folder, a zip or one file.
     pub fn load(path: &Path) -> Result<(Self, LoadReport), LoadError> {
@@ -132,22 +147,47 @@ impl Database {
         std::fs::metadata(path)
             .map_err(|source| LoadError::Missing { path: path.to_owned(), source })?;
         let mut reader = Reader { wanted, ..Reader::default() };
-        let met = walk(path, &mut |found| reader.take(found));
+        let met = walk(path, &mut |found| reader.take(found).map(ControlFlow::Continue));
         let (database, mut report) = reader.finish();
-        report.passed_over += met.passed_over;
-        report.unreadable = met.unreadable;
-        report.unreadable.sort_by(|a, b| a.path.cmp(&b.path));
-        if report.advisories > 0 {
-            return Ok((database, report));
-        }
-        Err(match report.unreadable.first() {
+        report.meet(met);
+        if report.advisories > 0 { Ok((database, report)) } else { Err(report.nothing(path)) }
+    }
+
+    /// Whether there is anything to read: looks no further than the first advisory that can be read.
+    pub fn probe(path: &Path) -> Result<(), LoadError> {
+        std::fs::metadata(path)
+            .map_err(|source| LoadError::Missing { path: path.to_owned(), source })?;
+        let mut reader = Reader { wanted: Some(BTreeSet::new()), ..Reader::default() };
+        let met = walk(path, &mut |found| {
+            reader.take(found)?;
+            Ok(match reader.report.advisories {
+                0 => ControlFlow::Continue(()),
+                _ => ControlFlow::Break(()),
+            })
+        });
+        let (_, mut report) = reader.finish();
+        report.meet(met);
+        if report.advisories > 0 { Ok(()) } else { Err(report.nothing(path)) }
+    }
+}
+
+impl LoadReport {
+    fn meet(&mut self, met: Met) {
+        self.passed_over += met.passed_over;
+        self.unreadable = met.unreadable;
+        self.unreadable.sort_by(|a, b| a.path.cmp(&b.path));
+    }
+
+    /// Why there is no advisory.
+    fn nothing(&self, path: &Path) -> LoadError {
+        match self.unreadable.first() {
             Some(first) => LoadError::NoneReadable {
                 path: path.to_owned(),
-                count: report.unreadable.len(),
+                count: self.unreadable.len(),
                 first: first.clone(),
             },
-            None => LoadError::Empty { path: path.to_owned(), passed_over: report.passed_over },
-        })
+            None => LoadError::Empty { path: path.to_owned(), passed_over: self.passed_over },
+        }
     }
 }
 

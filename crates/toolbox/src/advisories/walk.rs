@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::database::Unreadable;
@@ -69,8 +70,8 @@ pub(super) fn walk(root: &Path, visit: Visit<'_>) -> Met {
     walk.met
 }
 
-/// What is done with a file.
-pub(super) type Visit<'a> = &'a mut dyn FnMut(&Found<'_>) -> Result<(), String>;
+/// What is done with a file; the answer says whether more are wanted.
+pub(super) type Visit<'a> = &'a mut dyn FnMut(&Found<'_>) -> Result<ControlFlow<()>, String>;
 
 struct Walk<'a> {
     visit: Visit<'a>,
@@ -192,8 +193,10 @@ impl Walk<'_> {
             self.unread(place, &format!("larger than {FILE_MAX_BYTES} bytes; not read"));
         } else {
             let bytes = buffer.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&buffer);
-            if let Err(reason) = (self.visit)(&Found { place, form, bytes }) {
-                self.unread(place, &reason);
+            match (self.visit)(&Found { place, form, bytes }) {
+                Ok(ControlFlow::Continue(())) => {}
+                Ok(ControlFlow::Break(())) => self.full = true,
+                Err(reason) => self.unread(place, &reason),
             }
         }
         self.buffer = buffer;
