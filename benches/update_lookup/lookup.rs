@@ -52,6 +52,7 @@ pub(crate) async fn learn() -> Result<(), Box<dyn Error>> {
         path: env.get("PATH").cloned().unwrap_or_default(),
         env,
         extra_roots_pem: Vec::new(),
+        registry_timeout: std::time::Duration::from_secs(30),
     })
     .await;
     for (ecosystem, preset) in presets.iter() {
