@@ -1,8 +1,23 @@
 # Shared by the scripts: finding and installing what is missing. Sourced, not run.
 
-# The Debian packages behind the programs that hob and its checks use.
+# The Debian packages behind the programs that hob uses.
 needed_programs() {
-  printf '%s\n' git:git bwrap:bubblewrap cc:gcc make:make "$@"
+  printf '%s\n' git:git bwrap:bubblewrap "$@"
+}
+
+# Whether the C compiler can link a program: a bare gcc comes without the C library's headers.
+cc_links() {
+  out=$(mktemp) || return 1
+  status=0
+  printf 'int main(void) { return 0; }\n' | cc -x c - -o "$out" 2>/dev/null || status=1
+  rm -f "$out"
+  return "$status"
+}
+
+# install_compiler  what building hob needs beside cargo.
+install_compiler() {
+  install_missing cc:gcc make:make
+  cc_links || install_missing missing-c-library:libc6-dev
 }
 
 say() { printf '%s\n' "$*" >&2; }
@@ -38,6 +53,13 @@ install_missing() {
   $as_root apt-get update -qq
   # shellcheck disable=SC2086
   DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >&2
+}
+
+# built_hob TOP  where cargo puts the debug binary, whatever its configuration says.
+built_hob() {
+  folder=$(cd "$1" && cargo metadata --format-version 1 --no-deps --locked --offline 2>/dev/null |
+    sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p')
+  printf '%s/debug/hob\n' "${folder:-$1/target}"
 }
 
 # The Rust toolchain is the one thing that is never installed here.

@@ -31,9 +31,17 @@ const MEMORY_MAX_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 const OBJECT_MAX_BYTES: &str = "256m";
 /// What an old git only warns of, or writes off as history: an export of today has none of it.
 const STRICT: &str = "--strict=badFilemode=error,zeroPaddedFilemode=error,emptyName=error,fullPathname=error,\
-                      hasDot=error,hasDotdot=error,hasDotgit=error,nullSha1=error,largePathname=error,\
+                      hasDot=error,hasDotdot=error,hasDotgit=error,nullSha1=error,\
                       gitmodulesParse=error,gitmodulesUrl=error,gitmodulesName=error,gitmodulesPath=error,\
                       gitmodulesSymlink=error,gitattributesLarge=error,gitattributesLineLength=error";
+/// From this version on git also knows names that are too long; an older one stops at a word that it does not know.
+const KNOWS_LARGE_PATHNAME: (u32, u32) = (2, 43);
+
+/// How strict a git of this version is asked to be.
+fn strict(version: (u32, u32)) -> String {
+    let more = if version >= KNOWS_LARGE_PATHNAME { ",largePathname=error" } else { "" };
+    format!("{STRICT}{more}")
+}
 
 /// How much a machine may hand out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -214,7 +222,8 @@ impl Quarantine {
             let indexed = mirror
                 .git
                 .on(self.folder.path(), "index-pack")
-                .args(["--stdin", "--fix-thin", "--threads=1", STRICT])
+                .args(["--stdin", "--fix-thin", "--threads=1"])
+                .arg(strict(mirror.git.version()))
                 .arg(format!("--max-input-size={}", limits.bundle_bytes))
                 .env("GIT_ALLOC_LIMIT", OBJECT_MAX_BYTES)
                 .memory_max_bytes(MEMORY_MAX_BYTES)

@@ -116,7 +116,7 @@ async fn a_git_that_is_too_old_or_missing_is_told_apart() {
     fs::set_permissions(&old, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let with = |program: std::path::PathBuf| git::Settings { program, ..git::Settings::default() };
     let error = Git::new(with(old)).await.unwrap_err().to_string();
-    assert!(error.contains("2.38 or newer is needed") && error.contains("2.20.1"), "{error}");
+    assert!(error.contains("2.39 or newer is needed") && error.contains("2.20.1"), "{error}");
     let error = Git::new(with(house.path("none"))).await.unwrap_err().to_string();
     assert!(error.contains("cannot be started; install git"), "{error}");
 }
