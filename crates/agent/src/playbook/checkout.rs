@@ -3,6 +3,7 @@
 //! Undoing writes the remembered bytes back; nothing here asks git for them, because the work tree's git
 //! belongs to the repository under work. Only [`Checkout::scrub`], which cleans up behind checks, uses it.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -165,7 +166,8 @@ impl<'a> Checkout<'a> {
         bumps: &[Bump],
     ) -> Result<Result<(), Refused>, BrainError> {
         let graph = self.graph(at);
-        let mut bumps: Vec<Bump> = bumps.iter().filter(|b| is_open(&graph, b)).cloned().collect();
+        let mut bumps: Vec<Bump> =
+            bumps.iter().filter_map(|bump| self.open(at, &graph, bump)).collect();
         if bumps.is_empty() {
             return Ok(Ok(()));
         }
@@ -182,6 +184,7 @@ impl<'a> Checkout<'a> {
             let refused = match self.try_apply(at, &graph, &bumps).await {
                 Ok(()) => {
                     self.added.append(&mut added);
+                    self.forget_added(at);
                     break Ok(self.mark());
                 }
                 Err(Stop::Refused(refused)) => refused,
@@ -200,6 +203,23 @@ impl<'a> Checkout<'a> {
         Ok(answer.map(|_| ()))
     }
 
+    /// What there is to move for a bump. What went as far only as another needed, to make way, goes on from there.
+    fn open(&self, at: usize, graph: &Graph, bump: &Bump) -> Option<Bump> {
+        if is_open(graph, bump) {
+            return Some(bump.clone());
+        }
+        let ecosystem = self.places[at].ecosystem;
+        let here =
+            |version: &String| graph.named(&bump.package).any(|(_, p)| p.version == *version);
+        let made_way = self.added.iter().find(|(place, package, version)| {
+            *place == at
+                && *package == bump.package
+                && here(version)
+                && ecosystem.compare(version, &bump.to) == Some(Ordering::Less)
+        });
+        made_way.map(|(_, _, from)| Bump { from: from.clone(), ..bump.clone() })
+    }
+
     /// The question that moving packages in the checkout as it is puts to a package manager.
     fn key(&self, place: &Place<'_>, bumps: &[Bump]) -> Key {
         let mut question = question(place, &self.files);
@@ -212,6 +232,14 @@ impl<'a> Checkout<'a> {
         let moves = question.part(b"moves");
         let parts = bumps.iter().flat_map(|b| [&b.package, &b.from, &b.to]);
         parts.fold(moves, |question, part| question.part(part.as_bytes())).key()
+    }
+
+    /// What made way and has gone further since was asked for itself.
+    fn forget_added(&mut self, at: usize) {
+        let graph = self.graph(at);
+        self.added.retain(|(place, package, version)| {
+            *place != at || graph.named(package).any(|(_, p)| p.version == *version)
+        });
     }
 
     /// The graph of a place as the files are now.

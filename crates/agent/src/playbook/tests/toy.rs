@@ -48,6 +48,8 @@ pub(super) struct World {
     pub(super) single: bool,
     /// The package manager says which locked version is in the way.
     pub(super) tells: bool,
+    /// The package manager takes the lowest version that fits where none is locked.
+    pub(super) lowest: bool,
     /// The registry does not say what versions require.
     pub(super) silent: bool,
     pub(super) proposed: Vec<Update>,
@@ -667,7 +669,11 @@ impl Machine<'_> {
         }
         let all = self.world.registry.get(name)?;
         let fitting = all.iter().filter(|p| !p.yanked && admits(range, &p.version));
-        fitting.map(|p| p.version.clone()).max_by_key(|v| Version::parse(v).ok())
+        let versions = fitting.map(|p| p.version.clone());
+        match self.world.lowest {
+            true => versions.min_by_key(|v| Version::parse(v).ok()),
+            false => versions.max_by_key(|v| Version::parse(v).ok()),
+        }
     }
 
     fn published(&self, name: &str, version: &str) -> Vec<(String, String)> {

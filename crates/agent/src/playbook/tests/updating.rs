@@ -270,3 +270,24 @@ fn a_package_manager_that_was_killed_has_refused_nothing() {
     assert!(matches!(ended(Exit::OutOfMemory), Err(BrainError::Budget(_))));
     assert!(matches!(ended(Exit::Code(1)), Ok(Why::RefusedByResolver)));
 }
+
+#[test]
+fn what_made_way_for_another_still_goes_to_its_own_best_version() {
+    // `r` 1.1 wants a `c` beyond the level, so that all together are refused; `u` alone is refused for `r` 1.0, and `r`
+    // alone takes `u` along to the lowest that fits.
+    let mut world = World::default()
+        .publish("r", "1.0.0", "c >=1.0.0, u <1.2.0")
+        .publish("r", "1.1.0", "c >=2.0.0, u >=1.2.0")
+        .versions("c", &["1.0.0", "1.1.0", "2.0.0"])
+        .versions("u", &["1.0.0", "1.2.0", "1.4.0"]);
+    (world.single, world.tells, world.lowest) = (true, true, true);
+    let shown = world.updates(
+        "c >=1.0.0\nr ^1.0\nu >=1.0.0\n",
+        "c 1.0.0\nr 1.0.0 c@1.0.0 u@1.0.0\nu 1.0.0\n",
+        updates(UpdateLevel::Minor),
+    );
+    assert!(shown.lock.contains("r 1.1.0") && shown.lock.contains("u 1.4.0"), "{}", shown.brief());
+    let asked: Vec<(&str, &str)> =
+        shown.outcome.asked.iter().map(|a| (a.package.as_str(), a.to.as_str())).collect();
+    assert!(asked.contains(&("u", "1.4.0")) && !asked.contains(&("u", "1.2.0")), "{asked:?}");
+}
