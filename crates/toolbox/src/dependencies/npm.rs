@@ -11,6 +11,7 @@ mod manifest;
 mod plan;
 mod range;
 mod refusal;
+mod runtime;
 mod tree;
 mod version;
 
@@ -40,7 +41,8 @@ impl Ecosystem for Npm {
     }
 
     fn wants(&self, path: &RepoPath) -> bool {
-        matches!(path.file_name(), discover::MANIFEST | discover::LOCK)
+        (matches!(path.file_name(), discover::MANIFEST | discover::LOCK)
+            || runtime::is_version_file(path))
             && !discover::is_installed(path)
     }
 
@@ -89,6 +91,10 @@ impl Ecosystem for Npm {
 
     fn admits(&self, range: &str, version: &str) -> bool {
         version::admits(range, version)
+    }
+
+    fn promised(&self, project: &Project, files: &FileSet) -> Runtimes {
+        Runtimes { node: runtime::promised(project, files), ..Runtimes::default() }
     }
 
     fn runs_on(&self, published: &Published, runtimes: &Runtimes) -> Result<(), String> {

@@ -102,6 +102,8 @@ pub(super) struct Manifest {
     pub(super) workspaces: Vec<String>,
     /// `packageManager`, as Corepack reads it.
     pub(super) package_manager: Option<String>,
+    /// `engines.node`.
+    pub(super) node: Option<String>,
 }
 
 impl Manifest {
@@ -272,6 +274,9 @@ impl Reader<'_> {
         if let Some(Value::Object(object)) = self.only(root, "overrides")? {
             self.overrides(object, None, &mut vec!["overrides".to_owned()], &mut overrides)?;
         }
+        // What is no object promises nothing: old packages have a list there.
+        let engines = self.only(root, "engines")?.and_then(Value::as_object);
+        let node = engines.and_then(|engines| engines.get_string("node"));
         Ok(Manifest {
             path: self.path.clone(),
             name: words("name")?,
@@ -279,6 +284,7 @@ impl Reader<'_> {
             overrides,
             workspaces: self.workspaces(self.only(root, "workspaces")?)?,
             package_manager: words("packageManager")?,
+            node: node.map(|node| node.value.to_string()),
         })
     }
 
