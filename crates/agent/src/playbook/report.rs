@@ -38,7 +38,7 @@ pub(super) fn outcome(work: Work<'_>, beyond: &[String], settings: &Settings) ->
     });
     left.dedup();
     let complete = !left.iter().any(|left| left.why.makes_incomplete());
-    let ending = ending(&updates, &left, complete, settings);
+    let ending = ending(&updates, &left, settings);
     let facts = text::Facts {
         updates: &updates,
         left: &left,
@@ -57,13 +57,15 @@ pub(super) fn outcome(work: Work<'_>, beyond: &[String], settings: &Settings) ->
 
 /// Something done is a change. Something that people have to look at, and nothing done, is theirs. Entries
 /// that say no more than what the definition or time itself says do not make work for anybody.
-fn ending(updates: &[Update], left: &[Left], complete: bool, settings: &Settings) -> Ending {
+fn ending(updates: &[Update], left: &[Left], settings: &Settings) -> Ending {
     if !updates.is_empty() {
         return Ending::Changed;
     }
     let undone = left.iter().any(|left| match left.why {
         Why::Informational | Why::Ignored | Why::DevelopmentOnly | Why::OutsideLevel => false,
-        Why::NeedsCodeChange | Why::Unreadable | Why::Unsupported => true,
+        Why::NeedsCodeChange | Why::Unreadable => true,
+        // Files of an ecosystem that hob does not know are there to stay: they are told each time, as incomplete.
+        Why::Unsupported => left.ecosystem.is_some(),
         Why::NoFixedVersion
         | Why::NotInstallable
         | Why::RefusedByResolver
@@ -72,7 +74,7 @@ fn ending(updates: &[Update], left: &[Left], complete: bool, settings: &Settings
         | Why::NotFromRegistry
         | Why::OverLimit => matches!(settings, Settings::Remediation(_)),
     });
-    if undone || !complete { Ending::HandOver } else { Ending::NoChange }
+    if undone { Ending::HandOver } else { Ending::NoChange }
 }
 
 /// Every version that changed: whose, which package, from, to.
@@ -278,4 +280,31 @@ fn files(
     let files: BTreeSet<&RepoPath> =
         asked.chain(locked).chain(place.project.lock.as_ref()).collect();
     files.into_iter().filter(|path| changed.contains(*path)).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::agent::RemediationSettings;
+
+    use super::*;
+
+    #[test]
+    fn a_manifest_of_another_ecosystem_makes_no_work_for_people_but_one_of_ours_does() {
+        let unsupported = |ecosystem| Left {
+            ecosystem,
+            advisory: None,
+            package: "Gemfile".to_owned(),
+            version: String::new(),
+            why: Why::Unsupported,
+            detail: String::new(),
+        };
+        let settings = Settings::Remediation(RemediationSettings {
+            development: true,
+            ignore: Vec::new(),
+            ignore_advisories: Vec::new(),
+            ecosystems: Vec::new(),
+        });
+        assert_eq!(ending(&[], &[unsupported(None)], &settings), Ending::NoChange);
+        assert_eq!(ending(&[], &[unsupported(Some(Kind::Npm))], &settings), Ending::HandOver);
+    }
 }

@@ -39,13 +39,26 @@ impl Facts<'_> {
     pub(super) fn title(&self) -> String {
         match self.ending {
             Ending::Changed => self.changed_title(),
-            Ending::NoChange => match self.settings {
-                Settings::Updates(_) => {
-                    "every dependency is as new as the definition allows".into()
-                }
-                Settings::Remediation(_) => "no known vulnerability asks for a change".into(),
-            },
+            Ending::NoChange => self.nothing_title(),
             Ending::HandOver => self.hand_over_title(),
+        }
+    }
+
+    fn nothing_title(&self) -> String {
+        let nothing = match self.settings {
+            Settings::Updates(_) => "every dependency is as new as the definition allows",
+            Settings::Remediation(_) => "no known vulnerability asks for a change",
+        };
+        match self.left.iter().filter(|left| left.why == Why::Unsupported).count() {
+            0 => nothing.to_owned(),
+            1 => {
+                format!("{nothing}; a manifest of an ecosystem that hob does not know was not read")
+            }
+            more => {
+                format!(
+                    "{nothing}; {more} manifests of ecosystems that hob does not know were not read"
+                )
+            }
         }
     }
 
