@@ -32,6 +32,8 @@ pub(crate) struct Along {
     pub(crate) notes: Vec<Note>,
     /// Proposals that change with it.
     pub(crate) proposals: Vec<Write<Proposal>>,
+    /// Whether the proposal that is inserted takes the place of older ones.
+    pub(crate) supersedes: bool,
     /// Machines that change with it.
     pub(crate) machines: Vec<Machine>,
 }
@@ -46,9 +48,10 @@ pub(crate) enum Applied {
 }
 
 /// One step of the run machine.
-struct Step<'a> {
+pub(crate) struct Step<'a> {
     row: &'a RunRow,
-    next: &'a Run,
+    /// The run afterwards.
+    pub(crate) next: &'a Run,
     command: &'a Command,
     actions: &'a [runs::Action],
 }
@@ -69,6 +72,7 @@ impl House {
             let (answer, tx) = match runs::apply(&run, command, now) {
                 Ok((next, actions)) => {
                     let step = Step { row: &row, next: &next, command, actions: &actions };
+                    let along = self.with_superseded(&step, along.clone()).await?;
                     (Applied::Taken, self.taken(&step, scribe, &along))
                 }
                 Err(refused) => {
@@ -81,7 +85,11 @@ impl House {
             };
             match self.commit(tx).await {
                 Ok(()) => return Ok(answer),
-                Err(HouseError::Commit(CommitError::StaleRevision { what: "run", .. })) => {}
+                // Somebody wrote the run, or answered a proposal that this takes the place of.
+                Err(HouseError::Commit(CommitError::StaleRevision {
+                    what: "run" | "proposal",
+                    ..
+                })) => {}
                 Err(error) => return Err(error),
             }
         }

@@ -94,7 +94,8 @@ impl House {
         Ok(())
     }
 
-    async fn perform(
+    /// Performs an action that was claimed.
+    pub(crate) async fn perform(
         &self,
         run: RunId,
         claim: Claim,
@@ -104,11 +105,15 @@ impl House {
             HouseError::Inconsistent(format!("outbox row {}: {error}", claim.row.id))
         })?;
         let done = (claim.row.id, claim.token);
-        let scribe = self.scribe_of(&self.load(run).await?)?;
+        let row = self.load(run).await?;
+        let scribe = self.scribe_of(&row)?;
         let along = Along { claim: Some(done), ..Along::default() };
         match action {
             Action::Perform { fence, attempt, step } => {
                 self.perform_step(run, &claim, (fence, attempt, step), leave).await
+            }
+            Action::Wake { .. } if row.run.state.is_ended() => {
+                self.complete(&scribe, done, vec![]).await
             }
             Action::Wake { fence, at: _ } => {
                 self.apply(run, &Command::Wake { fence }, &scribe, along).await?;
@@ -119,6 +124,11 @@ impl House {
             Action::Release { machine } => self.release(run, machine, &scribe, done).await,
             Action::Withdraw { proposal } => {
                 perform::withdraw::withdraw(self, proposal, &scribe, done).await
+            }
+            Action::Unpublish { fence } => {
+                // What an older claim of that action still pushes is refused afterwards.
+                let fence = Fence((fence.0 << 16) | 0xffff);
+                perform::withdraw::unpublish(self, &row, fence, (&scribe, done)).await
             }
         }
     }
@@ -138,8 +148,11 @@ impl House {
         {
             return self.complete(&scribe, done, vec![]).await;
         }
-        if let Some(lost) = lost_before(claim.row.claims, step) {
-            let command = self.failed(fence, lost);
+        let stopped = matches!(row.run.state, store::record::RunState::Stopping { .. });
+        let given_up =
+            if stopped { Some(StepError::stopped()) } else { lost_before(claim.row.claims, step) };
+        if let Some(why) = given_up {
+            let command = self.failed(fence, why);
             let along = Along { claim: Some(done), ..Along::default() };
             self.apply(run, &command, &scribe, along).await?;
             return Ok(());
@@ -160,10 +173,7 @@ impl House {
                 self.store.release(claim.row.id, claim.token, self.clock.now()).await?;
                 return Ok(());
             }
-            Beat::Stopped => {
-                let reason = "stopped on request".to_owned();
-                self.failed(fence, StepError { class: FailureClass::Budget, reason })
-            }
+            Beat::Stopped => self.failed(fence, StepError::stopped()),
             Beat::Result(Ok(result)) => Command::Done { fence, done: result, spare: self.spare() },
             Beat::Result(Err(error)) => self.failed(fence, error),
         };

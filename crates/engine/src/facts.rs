@@ -80,6 +80,20 @@ pub(crate) struct OutcomeFacts {
     pub(crate) body: String,
 }
 
+/// What is proposed where nothing was recorded of it.
+impl Default for OutcomeFacts {
+    fn default() -> Self {
+        Self {
+            updates: vec![],
+            asked: vec![],
+            left: vec![],
+            complete: false,
+            title: "Change".to_owned(),
+            body: String::new(),
+        }
+    }
+}
+
 /// The change as the host read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,6 +7,7 @@
 mod audit;
 mod baseline;
 mod commit;
+mod drain;
 mod driver;
 mod error;
 mod facts;

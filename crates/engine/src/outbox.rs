@@ -17,6 +17,7 @@ enum Document {
     Interrupt { fence: u64 },
     Release { machine: MachineId },
     Withdraw { proposal: ProposalId },
+    Unpublish { fence: u64 },
 }
 
 /// The outbox row of an action.
@@ -26,7 +27,8 @@ pub(crate) fn to_row(run: RunId, action: &Action, now: Timestamp) -> NewOutboxRo
         Action::Perform { .. }
         | Action::Interrupt { .. }
         | Action::Release { .. }
-        | Action::Withdraw { .. } => now,
+        | Action::Withdraw { .. }
+        | Action::Unpublish { .. } => now,
     };
     NewOutboxRow { run, action: action.name().to_owned(), body: document(action), due }
 }
@@ -43,6 +45,7 @@ pub(crate) fn document(action: &Action) -> Value {
         Action::Interrupt { fence } => Document::Interrupt { fence: fence.0 },
         Action::Release { machine } => Document::Release { machine: *machine },
         Action::Withdraw { proposal } => Document::Withdraw { proposal: *proposal },
+        Action::Unpublish { fence } => Document::Unpublish { fence: fence.0 },
     };
     serde_json::to_value(document).expect("actions are plain data with text keys")
 }
@@ -57,6 +60,7 @@ pub(crate) fn from_document(document: &Value) -> Result<Action, serde_json::Erro
         Document::Interrupt { fence } => Action::Interrupt { fence: Fence(fence) },
         Document::Release { machine } => Action::Release { machine },
         Document::Withdraw { proposal } => Action::Withdraw { proposal },
+        Document::Unpublish { fence } => Action::Unpublish { fence: Fence(fence) },
     })
 }
 
@@ -112,6 +116,7 @@ mod tests {
             Action::Interrupt { fence },
             Action::Release { machine },
             Action::Withdraw { proposal: ProposalId::fresh(&SystemClock) },
+            Action::Unpublish { fence },
         ] {
             assert_eq!(from_document(&document(&action)).unwrap(), action);
         }

@@ -57,6 +57,13 @@ impl StepError {
     }
 }
 
+impl StepError {
+    /// Somebody asked the run to stop.
+    pub(crate) fn stopped() -> Self {
+        Self::budget("stopped on request")
+    }
+}
+
 impl From<HouseError> for StepError {
     fn from(error: HouseError) -> Self {
         Self::infrastructure(crate::chain(&error))
@@ -76,6 +83,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) fence: Fence,
     pub(crate) failures: Vec<runs::Failure>,
     pub(crate) proposals: Vec<Write<Proposal>>,
+    /// Whether the new proposal takes the place of older ones.
+    pub(crate) supersedes: bool,
 }
 
 impl<'a> Stage<'a> {
@@ -100,6 +109,7 @@ impl<'a> Stage<'a> {
             fence,
             failures,
             proposals: Vec::new(),
+            supersedes: false,
         })
     }
 
@@ -122,8 +132,12 @@ impl<'a> Stage<'a> {
 
     /// What goes with the command that the step ends in.
     pub(crate) fn close(self) -> (Facts, Along) {
-        let along =
-            Along { notes: self.notes.take(), proposals: self.proposals, ..Along::default() };
+        let along = Along {
+            notes: self.notes.take(),
+            proposals: self.proposals,
+            supersedes: self.supersedes,
+            ..Along::default()
+        };
         (self.facts, along)
     }
 }

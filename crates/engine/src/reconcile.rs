@@ -21,6 +21,7 @@ impl House {
     pub async fn reconcile(&self) -> Result<(), HouseError> {
         self.bury_the_dead().await?;
         self.reclaim_machines().await?;
+        self.drain_all().await?;
         self.follow_proposals().await?;
         self.seal().await?;
         Ok(())

@@ -38,6 +38,11 @@ pub enum Action {
         /// Which proposal.
         proposal: ProposalId,
     },
+    /// Take back the branch that a publication may have left which did not come to a proposal.
+    Unpublish {
+        /// The action that published; whatever it still does is refused from here on.
+        fence: Fence,
+    },
 }
 
 impl Action {
@@ -49,6 +54,7 @@ impl Action {
             Self::Interrupt { .. } => "interrupt",
             Self::Release { .. } => "release",
             Self::Withdraw { .. } => "withdraw",
+            Self::Unpublish { .. } => "unpublish",
         }
     }
 }

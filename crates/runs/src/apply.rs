@@ -98,6 +98,13 @@ impl Next {
         self.actions.extend(step.machines().into_iter().map(|machine| Action::Release { machine }));
     }
 
+    /// Takes back what a publication may have left that is given up.
+    pub(crate) fn take_back(&mut self, step: Step) {
+        if matches!(step, Step::Propose) {
+            self.actions.push(Action::Unpublish { fence: self.run.fence });
+        }
+    }
+
     pub(crate) fn end(&mut self, ending: Ending) {
         self.next_fence();
         self.run.state = State::Ended { ending };

@@ -61,7 +61,8 @@ fn samples(machines: [MachineId; 2], proposal: ProposalId) -> Vec<(String, Run)>
     let mut states = vec![State::Queued];
     states.extend(steps.map(|step| State::Working { attempt: 1, step }));
     let at = Timestamp::from_millis(1);
-    states.push(State::Waiting { attempt: 1, gate: Gate::Retry { at, then: Step::Prepare } });
+    let waits = [Step::Prepare, Step::Propose, Step::Escalate { ending: Ending::Escalated }];
+    states.extend(waits.map(|then| State::Waiting { attempt: 1, gate: Gate::Retry { at, then } }));
     states.push(State::Proposed { proposal });
     states.extend([Step::Act { machine }, Step::Propose].map(|step| State::Stopping { step }));
     states

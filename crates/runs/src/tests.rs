@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use domain::{Clock, MachineId, ProposalId, Timestamp};
 use proptest::prelude::*;
 
-use crate::{Action, Answer, Command, Done, FailureClass, Fence, Limits, Run, State, Step, apply};
+use crate::{
+    Action, Answer, Command, Done, Ending, FailureClass, Fence, Limits, Run, State, Step, apply,
+};
 
 /// A clock whose randomness counts up, so that ids differ and repeat from test to test.
 #[derive(Debug, Default)]
@@ -155,7 +157,10 @@ impl World {
         self.run = run;
         self.pending.retain(|action| match action {
             Action::Perform { fence, .. } | Action::Wake { fence, .. } => *fence == self.run.fence,
-            Action::Interrupt { .. } | Action::Release { .. } | Action::Withdraw { .. } => false,
+            Action::Interrupt { .. }
+            | Action::Release { .. }
+            | Action::Withdraw { .. }
+            | Action::Unpublish { .. } => false,
         });
         for action in &actions {
             match action {
@@ -163,7 +168,10 @@ impl World {
                 Action::Release { machine } => {
                     self.released.insert(*machine);
                 }
-                Action::Wake { .. } | Action::Interrupt { .. } | Action::Withdraw { .. } => {}
+                Action::Wake { .. }
+                | Action::Interrupt { .. }
+                | Action::Withdraw { .. }
+                | Action::Unpublish { .. } => {}
             }
         }
         self.pending.extend(actions);
@@ -242,6 +250,57 @@ fn broken_checks_begin_the_next_attempt_which_is_told_why() {
     let run = walk(&[Move::Start, Move::Right, Move::Right, Move::Right, checks]);
     assert!(matches!(run.state, State::Working { attempt: 2, step: Step::Prepare }));
     assert_eq!(run.failures[0].class, FailureClass::Checks);
+}
+
+#[track_caller]
+fn at_propose() -> World {
+    let mut world = World::new();
+    for _ in 0..6 {
+        world.step(&Move::Right);
+    }
+    assert!(matches!(world.run.state, State::Working { step: Step::Propose, .. }));
+    world
+}
+
+#[test]
+fn what_a_publication_may_have_left_is_taken_back_wherever_it_is_given_up() {
+    let gives_up: [&[Move]; 5] = [
+        &[Move::Fail(3)],
+        &[Move::Fail(4)],
+        &[Move::Cancel, Move::Fail(0)],
+        &[Move::Fail(0), Move::Cancel],
+        &[const { Move::Fail(0) }; 1],
+    ];
+    for (nth, moves) in gives_up.into_iter().enumerate() {
+        let mut world = at_propose();
+        if nth == 4 {
+            world.run.losses = LIMITS.losses_max;
+        }
+        for given in moves {
+            world.step(given);
+        }
+        let taken_back = world.pending.iter().any(|a| matches!(a, Action::Unpublish { .. }));
+        assert!(taken_back, "{moves:?} ends {:?} and leaves a branch", world.run.state);
+    }
+    let mut again = at_propose();
+    again.step(&Move::Fail(0));
+    assert!(
+        again.pending.iter().all(|a| !matches!(a, Action::Unpublish { .. })),
+        "it is tried again"
+    );
+}
+
+#[test]
+fn telling_people_is_not_tried_for_ever_and_not_cancelled_meanwhile() {
+    let mut world = at_propose();
+    world.step(&Move::Fail(3));
+    for tried in 0..=LIMITS.losses_max {
+        assert!(!world.run.is_ended(), "given up after {tried}");
+        world.step(&Move::Fail(0));
+        world.step(&Move::Cancel);
+        world.step(&Move::Wake);
+    }
+    assert_eq!(world.run.state, State::Ended { ending: Ending::Denied });
 }
 
 #[test]

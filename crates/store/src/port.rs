@@ -70,6 +70,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// A run's actions that wait or are under way, oldest first.
     async fn outbox_of(&self, run: RunId) -> Result<Vec<OutboxRow>, Error>;
 
+    /// The runs with actions that wait or are under way, over or not; oldest first.
+    async fn runs_with_actions(&self) -> Result<Vec<RunId>, Error>;
+
     /// A proposal.
     async fn proposal(&self, id: ProposalId) -> Result<Option<Proposal>, Error>;
 

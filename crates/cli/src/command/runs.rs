@@ -49,7 +49,13 @@ pub(crate) async fn runs(settings: &Settings, asked: Runs) -> Result<Exit, Failu
         Runs::Cancel { run } => {
             let house = wire_up::house(settings).await?;
             house.cancel_run(&actor, run).await?;
-            mouth::say(&format!("{run} was asked to stop"));
+            let now = house.show_run(run).await?;
+            if now.state == "ended" {
+                house.seal().await?;
+                mouth::say(&format!("{run} is over: {}", now.detail));
+            } else {
+                mouth::say(&format!("{run} was asked to stop"));
+            }
         }
         Runs::Retry { run, sandbox, output } => {
             let house = wire_up::house_with_workshop(settings, sandbox).await?;

@@ -11,6 +11,8 @@ mod bad_registry;
 #[cfg(test)]
 mod bad_repository;
 #[cfg(test)]
+mod cancel;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod disk_full;

@@ -2,13 +2,18 @@
 
 use std::fmt::Write as _;
 
-use runs::{Done, Ending};
+use runs::{Done, Ending, Step};
 
 use super::{Stage, StepError};
 use crate::audit::Note;
+use crate::progress::Progress;
 
 /// Writes the escalation for people: one file a run, replaced whole, so that doing it again is harmless.
 pub(super) async fn escalate(stage: &mut Stage<'_>, ending: Ending) -> Result<Done, StepError> {
+    let step = Step::Escalate { ending }.name();
+    let (again, why): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut stage.failures).into_iter().partition(|f| f.step == step);
+    stage.failures = why;
     if let Some(failure) = stage.failures.last() {
         stage.facts.reason.clone_from(&failure.reason);
     }
@@ -17,12 +22,23 @@ pub(super) async fn escalate(stage: &mut Stage<'_>, ending: Ending) -> Result<Do
     let path = folder.join(format!("{}.md", stage.run));
     let written = path.clone();
     let bytes = text.clone().into_bytes();
-    crate::supervise::blocking("write escalation", move || write_whole(&written, &bytes))
-        .await
-        .map_err(crate::HouseError::from)?
-        .map_err(|error| {
-            StepError::infrastructure(format!("writing `{}`: {error}", path.display()))
-        })?;
+    let done =
+        crate::supervise::blocking("write escalation", move || write_whole(&written, &bytes))
+            .await
+            .map_err(crate::HouseError::from)?;
+    if let Err(error) = done {
+        let problem = format!("writing `{}`: {error}", path.display());
+        // The text is in the audit log at once: this may be all that people ever find of it.
+        if again.is_empty() {
+            let note = Note::new("run.escalation_unwritten", problem.clone())
+                .fact("ending", ending.name())
+                .payload("escalation", text.into_bytes());
+            stage.note(note);
+        }
+        let line = format!("people cannot be told: {problem}");
+        stage.house.listener.hear(&Progress::Warning { line });
+        return Err(StepError::infrastructure(problem));
+    }
     stage.house.failpoint.hit("escalation-half-sent");
     let note = Note::new("run.escalated", stage.facts.reason.clone())
         .fact("ending", ending.name())

@@ -22,14 +22,7 @@ pub(super) async fn propose(stage: &mut Stage<'_>) -> Result<Done, StepError> {
         StepError::infrastructure("nothing was exported, so nothing can be proposed")
     })?;
     let base = stage.base()?;
-    let outcome = stage.facts.outcome.clone().unwrap_or_else(|| crate::facts::OutcomeFacts {
-        updates: vec![],
-        asked: vec![],
-        left: vec![],
-        complete: false,
-        title: "Change".to_owned(),
-        body: String::new(),
-    });
+    let outcome = stage.facts.outcome.clone().unwrap_or_default();
     let branch = Branch::of(stage.run, &outcome.title, base.clone(), change.head.clone());
     stage.local()?.propose(&branch, stage.fence).await?;
     stage.house.failpoint.hit("branch-pushed");
@@ -66,7 +59,7 @@ pub(super) async fn propose(stage: &mut Stage<'_>) -> Result<Done, StepError> {
         }),
     };
     if stage.one_proposal_at_a_time() {
-        supersede_older(stage, &proposal).await?;
+        stage.supersedes = true;
     }
     let note = Note::new("proposal.published", outcome.title)
         .fact("proposal", proposal.id.to_string())
@@ -88,24 +81,6 @@ async fn own(stage: &Stage<'_>) -> Result<Option<Proposal>, StepError> {
     let filter = ProposalFilter { run: Some(stage.run), ..ProposalFilter::default() };
     let mut found = stage.house.store.proposals(filter).await.map_err(crate::HouseError::from)?;
     Ok(found.pop())
-}
-
-/// Older open proposals of the same agent for the same branch make room: the newest work counts.
-async fn supersede_older(stage: &mut Stage<'_>, newer: &Proposal) -> Result<(), StepError> {
-    let target = newer.facts.get("target").cloned();
-    for mut older in stage.open_proposals().await? {
-        if older.facts.get("target") != target.as_ref() || older.run == newer.run {
-            continue;
-        }
-        stage.note(
-            Note::new("proposal.superseded", format!("{} takes its place", newer.id))
-                .fact("proposal", older.id.to_string()),
-        );
-        older.state = ProposalState::Superseded;
-        older.updated = newer.made;
-        stage.proposals.push(Write::Update(older));
-    }
-    Ok(())
 }
 
 impl From<forge::local::LocalError> for StepError {

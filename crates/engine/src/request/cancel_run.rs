@@ -9,14 +9,17 @@ use crate::error::HouseError;
 use crate::house::House;
 
 impl House {
-    /// Asks a run to stop. Asking twice is harmless; a run that is over refuses.
+    /// Asks a run to stop, and brings it to its end where no process is at work on it. Asking twice is
+    /// harmless; a run that is over refuses.
     pub async fn cancel_run(&self, actor: &Actor, run: RunId) -> Result<(), HouseError> {
         let scribe = self.scribe_of(&self.load(run).await?)?.by(actor);
         let along = Along {
             notes: vec![Note::new("run.cancel_asked", "a person asked for it")],
             ..Along::default()
         };
-        match self.apply(run, &Command::Cancel, &scribe, along).await? {
+        let answer = self.apply(run, &Command::Cancel, &scribe, along).await?;
+        self.drain(run).await?;
+        match answer {
             Applied::Taken => Ok(()),
             Applied::Refused(refused) => Err(HouseError::Refused(refused.to_string())),
         }

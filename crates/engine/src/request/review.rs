@@ -228,16 +228,30 @@ impl House {
 
     pub(super) async fn answerable(&self, id: ProposalId) -> Result<Proposal, HouseError> {
         let proposal = self.proposal(id).await?;
-        if proposal.state.is_open() {
-            Ok(proposal)
-        } else {
-            Err(HouseError::Refused(format!("{id} is {} already", proposal.state.name())))
+        if !proposal.state.is_open() {
+            return Err(HouseError::Refused(format!("{id} is {} already", proposal.state.name())));
         }
+        let run = self.load(proposal.run).await?.run;
+        if let store::record::RunState::Proposed { .. } = run.state {
+            return Ok(proposal);
+        }
+        // Nobody came by since the run was ended: what it still asks for is done now.
+        self.drain(proposal.run).await?;
+        Err(HouseError::Refused(format!(
+            "{id} is {}: its run {} is over, so nothing of it can be approved or merged",
+            self.proposal(id).await?.state.name(),
+            proposal.run
+        )))
     }
 
     pub(super) fn mirror_of(&self, proposal: &Proposal) -> Result<forge::Mirror, HouseError> {
         let place = text(proposal, "source").unwrap_or_else(|| proposal.repository.clone());
-        let source = Source::find(&place, std::path::Path::new("/"))
+        self.mirror_at(&place)
+    }
+
+    /// The mirror of a repository as its user names it.
+    pub(crate) fn mirror_at(&self, place: &str) -> Result<forge::Mirror, HouseError> {
+        let source = Source::find(place, std::path::Path::new("/"))
             .map_err(|error| HouseError::fixable(crate::chain(&error), error.hint()))?;
         self.mirrors
             .mirror(&source)
@@ -292,7 +306,7 @@ impl House {
 pub(super) const ANSWER_FENCE: domain::Fence = domain::Fence(u64::MAX);
 
 /// What a local repository refuses is refused; everything else the person can mend.
-pub(super) fn local_error(error: &LocalError) -> HouseError {
+pub(crate) fn local_error(error: &LocalError) -> HouseError {
     match error {
         LocalError::Refused { .. } => {
             HouseError::Refused(format!("{}; {}", crate::chain(error), error.hint()))

@@ -3,17 +3,25 @@
 
 use crate::action::Action;
 use crate::apply::{Next, Refused};
-use crate::state::{Ending, State, Step};
+use crate::state::{Ending, Gate, State, Step};
 
 /// Applies a cancel request. Asking twice is harmless.
 pub(crate) fn cancel(next: &mut Next) -> Result<(), Refused> {
     match next.run.state {
-        State::Queued | State::Waiting { .. } => {
+        // People are already being told; that is not taken back.
+        State::Working { step: Step::Escalate { .. }, .. }
+        | State::Waiting { gate: Gate::Retry { then: Step::Escalate { .. }, .. }, .. } => {
+            Err(next.not_now("cancel"))
+        }
+        State::Queued => {
             next.end(Ending::Cancelled);
             Ok(())
         }
-        // People are already being told; that is not taken back.
-        State::Working { step: Step::Escalate { .. }, .. } => Err(next.not_now("cancel")),
+        State::Waiting { gate: Gate::Retry { then, .. }, .. } => {
+            next.take_back(then);
+            next.end(Ending::Cancelled);
+            Ok(())
+        }
         State::Working { step, .. } => {
             next.run.state = State::Stopping { step };
             next.actions.push(Action::Interrupt { fence: next.run.fence });

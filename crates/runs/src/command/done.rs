@@ -16,6 +16,8 @@ pub(crate) fn done(next: &mut Next, done: &Done, spare: [MachineId; 2]) -> Resul
             next.release(step);
             if let Done::Published { proposal } = done {
                 next.actions.push(Action::Withdraw { proposal: *proposal });
+            } else {
+                next.take_back(step);
             }
             next.end(Ending::Cancelled);
             Ok(())

@@ -21,6 +21,7 @@ pub(crate) fn failed(
         }
         State::Stopping { step } => {
             next.release(step);
+            next.take_back(step);
             next.end(Ending::Cancelled);
             Ok(())
         }
@@ -38,16 +39,16 @@ fn retry(
     jitter: u16,
 ) {
     let failure = Failure::new(attempt, step, class, reason.to_owned());
-    if matches!(step, Step::Escalate { .. }) {
-        // Telling people is the last resort: it is tried until it succeeds, with the same pauses.
-        next.run.losses = next.run.losses.saturating_add(1);
-        pause(next, attempt, step, jitter);
+    if let Step::Escalate { ending } = step {
+        next.run.failures.push(failure);
+        tell_again(next, attempt, ending, jitter);
         return;
     }
     match class {
         FailureClass::Infrastructure => {
             next.run.losses = next.run.losses.saturating_add(1);
             if next.run.losses > next.run.limits.losses_max {
+                next.take_back(step);
                 give_up(next, attempt, step, class, reason);
             } else {
                 next.run.failures.push(failure);
@@ -55,6 +56,7 @@ fn retry(
             }
         }
         FailureClass::Agent | FailureClass::Checks => {
+            next.take_back(step);
             if attempt >= next.run.limits.attempts_max {
                 give_up(next, attempt, step, class, reason);
             } else {
@@ -62,7 +64,23 @@ fn retry(
                 next.enter(attempt + 1, Step::Prepare);
             }
         }
-        FailureClass::Policy | FailureClass::Budget => give_up(next, attempt, step, class, reason),
+        FailureClass::Policy | FailureClass::Budget => {
+            next.take_back(step);
+            give_up(next, attempt, step, class, reason);
+        }
+    }
+}
+
+/// Telling people is the last resort: it is tried with the same pauses, as often as infrastructure may fail a
+/// run. Then the run ends as it would have, and what people were to be told stands in the audit log alone.
+fn tell_again(next: &mut Next, attempt: u32, ending: Ending, jitter: u16) {
+    let step = Step::Escalate { ending };
+    next.run.losses = next.run.losses.saturating_add(1);
+    let told = next.run.failures.iter().filter(|failure| failure.step == step.name()).count();
+    if u32::try_from(told).unwrap_or(u32::MAX) > next.run.limits.losses_max {
+        next.end(ending);
+    } else {
+        pause(next, attempt, step, jitter);
     }
 }
 

@@ -126,6 +126,10 @@ pub(super) fn outbox_of(conn: &Connection, run: RunId) -> Result<Vec<OutboxRow>,
     many(conn, "SELECT * FROM outbox WHERE run = ?1 ORDER BY id", [run.to_string()], row::outbox)
 }
 
+pub(super) fn runs_with_actions(conn: &Connection) -> Result<Vec<RunId>, Fault> {
+    many(conn, "SELECT DISTINCT run FROM outbox ORDER BY run", [], |row| row::parsed(row, "run"))
+}
+
 pub(super) fn proposal_row(row: &Row<'_>) -> Result<Proposal, Fault> {
     let doc: String = row.get("doc")?;
     Ok(Proposal { revision: row.get("revision")?, ..Proposal::from_json(&doc)? })

@@ -94,6 +94,10 @@ impl Store for Sqlite {
         self.readers.read(move |conn| read::outbox_of(conn, run)).await
     }
 
+    async fn runs_with_actions(&self) -> Result<Vec<RunId>, Error> {
+        self.readers.read(read::runs_with_actions).await
+    }
+
     async fn proposal(&self, id: ProposalId) -> Result<Option<Proposal>, Error> {
         self.readers.read(move |conn| read::proposal(conn, id)).await
     }

@@ -1,0 +1,50 @@
+//! What a run that is over, or told to stop, still asks for is done by whoever comes by, unless somebody is at it.
+//!
+//! Nothing there needs a machine: branches are taken back, machines of dead processes are let go, and a step
+//! that was under way is over.
+
+use domain::{RunId, Timestamp};
+use store::queue::QueueFilter;
+use store::record::{OutboxRow, RunState};
+
+use crate::driver::LEASE_MS;
+use crate::error::HouseError;
+use crate::house::House;
+
+impl House {
+    /// Brings a run that is over, or told to stop, to its end, as far as no living process holds one of its
+    /// actions. A run that is at work or waits is left alone.
+    pub(crate) async fn drain(&self, run: RunId) -> Result<(), HouseError> {
+        self.bury_the_dead().await?;
+        while self.is_stranded(run).await? {
+            let filter = QueueFilter::Runs(vec![run]);
+            let now = self.clock.now();
+            let claim = self.store.claim(self.worker.name(), now, LEASE_MS, filter).await?;
+            let Some(claim) = claim else { return Ok(()) };
+            self.perform(run, claim, &self.leaving()).await?;
+        }
+        Ok(())
+    }
+
+    /// Drains every run; one that cannot be is left for the next time.
+    pub(crate) async fn drain_all(&self) -> Result<(), HouseError> {
+        for run in self.store.runs_with_actions().await? {
+            if let Err(error) = self.drain(run).await {
+                tracing::warn!(%run, error = crate::chain(&error), "its end waits for the next time");
+            }
+        }
+        Ok(())
+    }
+
+    async fn is_stranded(&self, run: RunId) -> Result<bool, HouseError> {
+        let row = self.load(run).await?;
+        let over = matches!(row.run.state, RunState::Ended { .. } | RunState::Stopping { .. });
+        let now = self.clock.now();
+        Ok(over && !self.store.outbox_of(run).await?.iter().any(|row| is_held(row, now)))
+    }
+}
+
+/// Whether somebody is at it, this process included.
+fn is_held(row: &OutboxRow, now: Timestamp) -> bool {
+    row.lease.as_ref().is_some_and(|lease| lease.until > now)
+}
