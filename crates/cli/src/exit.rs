@@ -59,7 +59,7 @@ impl Failure {
         Self {
             exit: Exit::Bug,
             problem: format!("{what}: {}", engine::chain(error)),
-            hint: Some("this is a bug of hob; report it with the command that shows it".into()),
+            hint: Some(engine::BUG_HINT.into()),
         }
     }
 }
@@ -73,7 +73,7 @@ impl From<engine::HouseError> for Failure {
             engine::HouseError::Refused(_) => Exit::Refused,
             engine::HouseError::Task(_) | engine::HouseError::Inconsistent(_) => Exit::Bug,
         };
-        let hint = error.hint().map(str::to_owned);
+        let hint = Some(error.hint().to_owned());
         Self { exit, problem: engine::chain(&error), hint }
     }
 }

@@ -6,6 +6,7 @@ mod mouth;
 mod settings;
 mod terminal;
 mod usage;
+mod visible;
 mod wire_up;
 
 use std::process::ExitCode;

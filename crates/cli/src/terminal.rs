@@ -7,7 +7,7 @@ use std::time::Duration;
 use engine::progress::{Listener, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::mouth;
+use crate::{mouth, visible};
 
 /// How many of the last output lines a watcher sees.
 const TAIL_LINES: usize = 3;
@@ -33,9 +33,11 @@ struct Seen {
 
 impl Live {
     /// A live display.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(no_color: bool) -> Self {
         let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {elapsed:>4} {wide_msg}") {
+        let spinner = if no_color { "{spinner}" } else { "{spinner:.cyan}" };
+        let template = format!("{spinner} {{elapsed:>4}} {{wide_msg}}");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(120));
@@ -47,13 +49,18 @@ impl Live {
     }
 
     fn refresh(&self, seen: &Seen) {
-        let mut text = seen.command.clone();
-        for line in &seen.tail {
-            text.push_str("\n        ");
-            text.push_str(line);
-        }
-        self.bar.set_message(text);
+        self.bar.set_message(message(seen));
     }
+}
+
+/// The command under way and the tail of what it writes, safe for the terminal that the bar writes to.
+fn message(seen: &Seen) -> String {
+    let mut text = visible::line(&seen.command).into_owned();
+    for line in &seen.tail {
+        text.push_str("\n        ");
+        text.push_str(&visible::line(line));
+    }
+    text
 }
 
 impl Listener for Live {
@@ -179,6 +186,13 @@ fn plain(progress: &Progress) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_command_writes_does_not_act_on_the_watchers_terminal() {
+        let seen =
+            Seen { command: "a\nb".into(), tail: vec!["\u{1b}[2Jgone\r".into(), "x".into()] };
+        assert_eq!(message(&seen), "a\\nb\n        \\x1b[2Jgone\\x0d\n        x");
+    }
 
     #[test]
     fn a_command_is_shown_with_its_purpose_and_without_a_programs_text() {

@@ -79,8 +79,8 @@ fn open_store(settings: &Settings) -> Result<store::sqlite::Sqlite, Failure> {
 }
 
 fn listener(settings: &Settings) -> Arc<dyn Listener> {
-    if mouth::is_watched(settings) {
-        Arc::new(Live::new())
+    if mouth::is_watched() {
+        Arc::new(Live::new(settings.no_color))
     } else {
         Arc::<terminal::Lines>::new(Lines::default())
     }

@@ -29,7 +29,7 @@ mod worker;
 mod workspace;
 
 pub use driver::Rest;
-pub use error::{HouseError, data_hint};
+pub use error::{BUG_HINT, HouseError, data_hint};
 pub use house::{House, Parts, Settings, Workshop};
 pub use report::RunLine;
 

@@ -84,7 +84,7 @@ fn told(verified: &Verified, output: Output) -> Result<Exit, Failure> {
 
 fn write(settings: &Settings, file: &Path, bytes: &[u8]) -> Result<Exit, Failure> {
     if file.as_os_str() == "-" {
-        mouth::data(String::from_utf8_lossy(bytes).trim_end());
+        mouth::bytes(String::from_utf8_lossy(bytes).trim_end());
         return Ok(Exit::Done);
     }
     let path = settings.cwd.join(file);

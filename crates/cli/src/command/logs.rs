@@ -30,7 +30,7 @@ pub(crate) async fn logs(house: &House, run: RunId, wanted: Wanted) -> Result<()
     loop {
         for line in part.lines.iter().filter(|line| wanted.all || !is_routine(line)) {
             if wanted.json {
-                mouth::data(&serde_json::json!(line).to_string());
+                mouth::json_line(line)?;
             } else {
                 mouth::data(&text(line));
             }

@@ -40,7 +40,7 @@ pub(crate) async fn review(settings: &Settings, asked: Review) -> Result<Exit, F
                     &serde_json::json!({ "id": proposal, "digest": digest, "diff": diff }),
                 )?;
             } else {
-                mouth::data(diff.trim_end());
+                mouth::change(&diff);
             }
         }
         Review::Approve { proposal, digest, output } => {

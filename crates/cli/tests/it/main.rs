@@ -21,6 +21,8 @@ mod household;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod mouth;
+#[cfg(test)]
 mod remote;
 #[cfg(test)]
 mod review;
