@@ -322,3 +322,25 @@ fn the_rules_page_lists_every_rule() {
     }
     none(&problems);
 }
+
+/// A word in backticks with this many underscores is the name of a test.
+const TEST_NAME_UNDERSCORES_MIN: usize = 3;
+
+#[test]
+fn the_tests_that_the_documents_name_exist() {
+    let sources = sources();
+    let mut problems = Vec::new();
+    for page in ["ARCHITECTURE.md", "SPECIFICATION.md", "SECURITY.md"] {
+        let text = std::fs::read_to_string(root().join(page)).expect("the pages are there");
+        for word in text.split('`').skip(1).step_by(2) {
+            let is_name =
+                word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+                    && word.matches('_').count() >= TEST_NAME_UNDERSCORES_MIN;
+            let definition = format!("fn {word}(");
+            if is_name && !sources.iter().any(|(_, source)| source.contains(&definition)) {
+                problems.push(format!("{page} names `{word}`, and there is no such test"));
+            }
+        }
+    }
+    none(&problems);
+}
