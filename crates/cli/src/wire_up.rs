@@ -23,14 +23,24 @@ pub(crate) async fn house(settings: &Settings) -> Result<Arc<House>, Failure> {
     open(settings, None).await
 }
 
-/// The house with all that is needed to work on runs.
+/// The house with all that is needed to work on runs. What dead processes have left is cleared away first.
 pub(crate) async fn house_with_workshop(
     settings: &Settings,
     choice: SandboxChoice,
 ) -> Result<Arc<House>, Failure> {
     settings.make_data()?;
     let workshop = workshop::open(settings, choice).await?;
-    open(settings, Some(workshop)).await
+    let house = open(settings, Some(workshop)).await?;
+    reconcile(&house).await;
+    Ok(house)
+}
+
+/// Clears away, follows and seals what there is; what could not be done is told, and holds nothing up.
+pub(crate) async fn reconcile(house: &House) {
+    if let Err(error) = house.reconcile().await {
+        let problem = engine::chain(&error);
+        mouth::say(&format!("warning: not everything is cleared away yet: {problem}"));
+    }
 }
 
 async fn open(

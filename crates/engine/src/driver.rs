@@ -53,6 +53,7 @@ impl House {
     /// Drives one run until it rests.
     pub async fn drive(&self, run: RunId) -> Result<Rest, HouseError> {
         let leave = self.leaving();
+        let mut told = false;
         loop {
             if leave.is_cancelled() {
                 return Ok(Rest::Left);
@@ -76,6 +77,9 @@ impl House {
                     Some(due) => {
                         let wait = Duration::from_millis(due.millis_since(self.clock.now()));
                         self.bury_the_dead().await?;
+                        if !told {
+                            told = self.tell_who_works(run).await?;
+                        }
                         tokio::select! {
                             () = tokio::time::sleep(wait.min(FOLLOW).max(Duration::from_millis(5))) => {}
                             () = leave.cancelled() => {}
@@ -84,6 +88,22 @@ impl House {
                 },
             }
         }
+    }
+
+    /// Says so where another process works on the run.
+    async fn tell_who_works(&self, run: RunId) -> Result<bool, HouseError> {
+        let now = self.clock.now();
+        let rows = self.store.outbox_of(run).await?;
+        let mut leases = rows.iter().filter_map(|row| row.lease.as_ref());
+        let other = leases.find(|lease| lease.until > now && lease.worker != self.worker.name());
+        let Some(pid) = other.and_then(|lease| crate::worker::pid(&lease.worker)) else {
+            return Ok(false);
+        };
+        let line = format!(
+            "another hob (pid {pid}) works on {run}: waiting; `hob runs logs -f {run}` shows it"
+        );
+        self.listener.hear(&Progress::Note { line });
+        Ok(true)
     }
 
     /// Starts a queued run.

@@ -4,7 +4,7 @@
 //! set one. What a restart makes of each is shown by the crash stories of the whole house.
 
 /// Every failpoint, in the order a run meets them.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 14] = [
     "run-accepted",
     "action-claimed",
     "machine-launched",
@@ -15,6 +15,10 @@ pub const NAMES: [&str; 10] = [
     "verdict-committed",
     "branch-pushed",
     "escalation-half-sent",
+    "merge-intended",
+    "branch-moved",
+    "reject-intended",
+    "withdrawn",
 ];
 
 /// Which failpoint is set, if any.

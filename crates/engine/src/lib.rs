@@ -13,6 +13,7 @@ mod error;
 mod facts;
 pub mod failpoint;
 mod house;
+mod intent;
 mod keeper;
 mod knowledge;
 mod open_proposals;

@@ -43,6 +43,11 @@ impl Drop for Worker {
     }
 }
 
+/// The process behind a worker's name.
+pub(crate) fn pid(name: &str) -> Option<u32> {
+    name.strip_prefix("worker-")?.split('-').next()?.parse().ok()
+}
+
 /// The workers whose process is gone. Their lock files are handed to `bury`, which ends their leases;
 /// a file is removed only after that succeeded.
 pub(crate) fn dead(folder: &Path) -> std::io::Result<Vec<(String, PathBuf)>> {
@@ -80,6 +85,6 @@ mod tests {
         let names: Vec<String> =
             dead(folder.path()).unwrap().into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["worker-1-gone"]);
-        assert!(alive.name().starts_with("worker-"));
+        assert_eq!(pid(alive.name()), Some(std::process::id()));
     }
 }

@@ -15,7 +15,7 @@ use crate::mirror::{self, Mirror};
 use crate::place::{LocalRepository, Source};
 use crate::view::{self, View};
 use crate::{fence, git};
-pub use merge::{Behind, MergeRequest, Merged};
+pub use merge::{Behind, MergeRequest, Merged, Plan};
 pub use withdraw::{Standing, Withdrawn};
 
 /// Why the repository was not changed.

@@ -47,7 +47,7 @@ pub(crate) async fn follow(
     let rest = drive(house, &actor, run).await;
     drop(reconciling);
     let rest = rest?;
-    house.reconcile().await?;
+    wire_up::reconcile(house).await;
     let Some(report) = house.report(run).await? else {
         debug_assert_eq!(rest, engine::Rest::Left);
         mouth::say(&format!(
@@ -86,7 +86,10 @@ async fn drive(
             // A run that is over meanwhile refuses; its report says how it ended.
             answer = &mut asking, if asked && !answered => {
                 answered = true;
-                drop(answer);
+                if let Err(error) = answer && !matches!(error, engine::HouseError::Refused(_)) {
+                    let problem = engine::chain(&error);
+                    mouth::say(&format!("warning: the run was not told to stop: {problem}"));
+                }
             }
             _ = interrupt.recv() => {
                 if asked {

@@ -99,3 +99,53 @@ fn people_are_told_once() {
     assert_eq!(house.standing(), before);
     house.is_tidy();
 }
+
+/// A person answers, the process dies at the failpoint, and whoever comes next finishes it: the house, and the
+/// proposal's commit.
+fn answered_once(answer: &[&str], failpoint: &str) -> (Household, String) {
+    let house = Household::with_sample();
+    let report = house.update(&[]).expect(0).json();
+    let id = report["proposal"]["id"].as_str().unwrap();
+    house.hob(&["review", "approve", id]).expect(0);
+    let words = [&["review", answer[0], id], &answer[1..]].concat();
+    let died = house.command(&words).env("HOB_FAILPOINT", failpoint).output().unwrap();
+    assert_eq!(crate::household::Told::from(died).signal, KILLED, "at {failpoint}");
+
+    house.hob(&["runs", "resume"]).expect(0);
+    house.hob(&["runs", "resume"]).expect(0);
+
+    assert_eq!(house.reviews().len(), 0, "at {failpoint}");
+    let action = if answer[0] == "merge" { "proposal.merged" } else { "proposal.rejected" };
+    let entries = house.hob(&["ledger", "show", "--json"]).expect(0).json();
+    let entries = entries.as_array().unwrap().iter();
+    let told: Vec<_> = entries.filter(|entry| entry["action"] == action).collect();
+    assert_eq!(told.len(), 1, "at {failpoint}: {told:?}");
+    let approved = house.hob(&["review", "show", id, "--json"]).expect(0).json();
+    assert_eq!(told[0]["actor"], approved["approvals"][0], "at {failpoint}: {told:?}");
+    house.is_tidy();
+    (house, report["proposal"]["head"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_merge_that_was_asked_for_is_done_by_whoever_comes_next() {
+    let (house, head) = answered_once(&["merge"], "merge-intended");
+    assert_eq!(house.git(&["rev-parse", "main"]), head);
+}
+
+#[test]
+fn a_merge_that_was_done_is_told_with_the_name_of_who_asked() {
+    let (house, head) = answered_once(&["merge"], "branch-moved");
+    assert_eq!(house.git(&["rev-parse", "main"]), head);
+}
+
+#[test]
+fn a_rejection_that_was_said_counts() {
+    let (house, _) = answered_once(&["reject", "--why", "not this week"], "reject-intended");
+    assert_eq!(house.branches(), Vec::<String>::new());
+}
+
+#[test]
+fn a_rejection_whose_branch_is_gone_counts() {
+    let (house, _) = answered_once(&["reject", "--why", "not this week"], "withdrawn");
+    assert_eq!(house.branches(), Vec::<String>::new());
+}

@@ -21,6 +21,10 @@ pub(crate) async fn withdraw(
     let Some(mut proposal) = house.store.proposal(id).await? else {
         return house.complete(scribe, done, vec![]).await;
     };
+    if !proposal.state.is_open() {
+        // It was answered in the very same instant.
+        return house.complete(scribe, done, vec![]).await;
+    }
     let note = match house.remove_branch(&proposal).await {
         Ok(()) => Note::new("proposal.withdrawn", "its run was stopped"),
         Err(error) => Note::new("proposal.withdrawn", "its run was stopped; the branch stays")
@@ -31,11 +35,9 @@ pub(crate) async fn withdraw(
         vec![note.fact("proposal", id.to_string()).fact("branch", proposal.branch.as_str())],
     );
     tx.completed = vec![done];
-    if proposal.state.is_open() {
-        proposal.state = ProposalState::Withdrawn;
-        proposal.updated = house.clock.now();
-        tx.proposals = vec![Write::Update(proposal)];
-    }
+    proposal.state = ProposalState::Withdrawn;
+    proposal.updated = house.clock.now();
+    tx.proposals = vec![Write::Update(proposal)];
     house.commit(tx).await
 }
 

@@ -17,6 +17,12 @@ impl House {
         for row in self.store.runs(filter).await? {
             let RunState::Proposed { proposal } = row.run.state else { continue };
             let Some(proposal) = self.store.proposal(proposal).await? else { continue };
+            if let Err(error) = self.carry_out(&proposal).await {
+                let error = crate::chain(&error);
+                tracing::warn!(proposal = %proposal.id, error, "its answer is not carried out yet");
+                continue;
+            }
+            let Some(proposal) = self.store.proposal(proposal.id).await? else { continue };
             let proposal = self.merged_elsewhere(proposal).await?;
             let answer = match proposal.state {
                 ProposalState::Open | ProposalState::Approved | ProposalState::Withdrawn => {

@@ -2,6 +2,7 @@
 
 use domain::{Actor, RunId};
 use runs::Command;
+use store::record::RunState;
 
 use crate::audit::Note;
 use crate::commit::{Along, Applied};
@@ -12,7 +13,12 @@ impl House {
     /// Asks a run to stop, and brings it to its end where no process is at work on it. Asking twice is
     /// harmless; a run that is over refuses.
     pub async fn cancel_run(&self, actor: &Actor, run: RunId) -> Result<(), HouseError> {
-        let scribe = self.scribe_of(&self.load(run).await?)?.by(actor);
+        let row = self.load(run).await?;
+        if let RunState::Proposed { proposal } = row.run.state {
+            // An answer that came first counts.
+            self.carry_out(&self.proposal(proposal).await?).await?;
+        }
+        let scribe = self.scribe_of(&row)?.by(actor);
         let along = Along {
             notes: vec![Note::new("run.cancel_asked", "a person asked for it")],
             ..Along::default()

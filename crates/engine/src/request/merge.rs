@@ -1,15 +1,12 @@
 //! Merging: the only thing that moves a target branch, and only after the gates.
 
 use domain::{Actor, ProposalId};
-use forge::export::Authorship;
 use forge::local::MergeRequest;
-use runs::Answer;
-use store::record::ProposalState;
 
-use super::review::{ANSWER_FENCE, approvals_needed, local_error, text};
-use crate::audit::Note;
+use super::review::{approvals_needed, local_error, text};
 use crate::error::HouseError;
 use crate::house::House;
+use crate::intent::{Intended, merge_author};
 
 /// What a merge did.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -42,7 +39,7 @@ impl House {
         id: ProposalId,
         merge_commit: bool,
     ) -> Result<Merged, HouseError> {
-        let mut proposal = self.answerable(id).await?;
+        let proposal = self.answerable(id).await?;
         let given =
             proposal.approvals.iter().filter(|a| a.digest == proposal.digest).count() as u64;
         let needed = approvals_needed(&proposal);
@@ -62,25 +59,21 @@ impl House {
             branch,
             target: target.clone(),
             approved: proposal.digest,
-            merge_commit: merge_commit.then(|| Authorship {
-                name: actor.name.clone(),
-                email: "hob@localhost".to_owned(),
-                at: self.clock.now(),
-                message: format!("Merge {}\n\nHob-Proposal: {id}\n", proposal.title),
-            }),
+            merge_commit: merge_commit.then(|| merge_author(&proposal, actor, self.clock.now())),
         };
-        let merged =
-            local.merge(&request, ANSWER_FENCE).await.map_err(|error| local_error(&error))?;
-        let note = Note::new("proposal.merged", "approved, and asked for by a person")
-            .fact("proposal", id.to_string())
-            .fact("target", target.as_str())
-            .fact("commit", merged.commit.as_str())
-            .fact("digest", proposal.digest.to_string());
-        proposal.state = ProposalState::Merged;
-        proposal.updated = self.clock.now();
-        let run = proposal.run;
-        self.answer(actor, proposal, note).await?;
-        self.end_run(actor, run, Answer::Merged).await?;
+        let plan = local.plan(&request).await.map_err(|error| local_error(&error))?;
+        let answer =
+            Intended::Merge { target: target.clone(), old: plan.old, new: plan.new.clone() };
+        let intended = self.intend(actor, proposal, answer).await?;
+        self.failpoint.hit("merge-intended");
+        let merged = match self.carry_out(&intended).await {
+            Ok(merged) => merged,
+            Err(error) => {
+                // The person is told that it failed: it is not done behind their back later.
+                self.abandon(&intended, &crate::chain(&error)).await?;
+                return Err(error);
+            }
+        };
         let behind = merged
             .behind
             .into_iter()
@@ -89,6 +82,7 @@ impl House {
                 command: behind.command,
             })
             .collect();
-        Ok(Merged { proposal: id, target, commit: merged.commit, behind })
+        let commit = merged.commit.unwrap_or(plan.new);
+        Ok(Merged { proposal: id, target, commit, behind })
     }
 }

@@ -5,6 +5,7 @@ use domain::{Actor, ProposalId};
 use forge::local::{Branch, LocalError, Withdrawn};
 use forge::{LocalForge, Source};
 use runs::{Answer, Command};
+use store::error::CommitError;
 use store::port::ProposalFilter;
 use store::record::{Approval, Proposal, ProposalState};
 use store::transaction::Write;
@@ -13,6 +14,7 @@ use crate::audit::Note;
 use crate::commit::{Along, Applied};
 use crate::error::HouseError;
 use crate::house::House;
+use crate::intent::Intended;
 
 /// A proposal as people see it.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -178,22 +180,16 @@ impl House {
         id: ProposalId,
         why: &str,
     ) -> Result<Review, HouseError> {
-        let mut proposal = self.answerable(id).await?;
-        let mut note = Note::new("proposal.rejected", why).fact("proposal", id.to_string());
-        if let Err(error) = self.remove_branch(&proposal).await {
-            note = note.fact("branch_kept_because", error.to_string());
-        }
-        proposal.state = ProposalState::Rejected;
-        proposal.updated = self.clock.now();
-        let shown = review(&proposal);
-        let run = proposal.run;
-        self.answer(actor, proposal, note).await?;
-        self.end_run(actor, run, Answer::Rejected).await?;
-        Ok(shown)
+        let proposal = self.answerable(id).await?;
+        let answer = Intended::Reject { why: why.to_owned() };
+        let intended = self.intend(actor, proposal, answer).await?;
+        self.failpoint.hit("reject-intended");
+        self.carry_out(&intended).await?;
+        self.show_review(id).await
     }
 
     /// Ends the run of a proposal; one that has ended meanwhile stays as it is.
-    pub(super) async fn end_run(
+    pub(crate) async fn end_run(
         &self,
         actor: &Actor,
         run: domain::RunId,
@@ -205,7 +201,24 @@ impl House {
         }
     }
 
+    /// Writes an answer; somebody else's that came first is not written over.
     pub(crate) async fn answer(
+        &self,
+        actor: &Actor,
+        proposal: Proposal,
+        note: Note,
+    ) -> Result<(), HouseError> {
+        let id = proposal.id;
+        self.write_answer(actor, proposal, note).await.map_err(|error| match error {
+            HouseError::Commit(CommitError::StaleRevision { .. }) => HouseError::Refused(format!(
+                "{id} was answered meanwhile: look at it again with `hob review show {id}`"
+            )),
+            other => other,
+        })
+    }
+
+    /// Writes an answer, as the store takes it.
+    pub(crate) async fn write_answer(
         &self,
         actor: &Actor,
         proposal: Proposal,
@@ -217,7 +230,7 @@ impl House {
         self.commit(tx).await
     }
 
-    pub(super) async fn proposal(&self, id: ProposalId) -> Result<Proposal, HouseError> {
+    pub(crate) async fn proposal(&self, id: ProposalId) -> Result<Proposal, HouseError> {
         self.store.proposal(id).await?.ok_or_else(|| {
             HouseError::fixable(
                 format!("there is no proposal {id}"),
@@ -227,7 +240,12 @@ impl House {
     }
 
     pub(super) async fn answerable(&self, id: ProposalId) -> Result<Proposal, HouseError> {
-        let proposal = self.proposal(id).await?;
+        let mut proposal = self.proposal(id).await?;
+        if crate::intent::of(&proposal)?.is_some() {
+            // Somebody answered before, and their process ended half-way.
+            self.carry_out(&proposal).await?;
+            proposal = self.proposal(id).await?;
+        }
         if !proposal.state.is_open() {
             return Err(HouseError::Refused(format!("{id} is {} already", proposal.state.name())));
         }
@@ -303,7 +321,7 @@ impl House {
 }
 
 /// What a person says comes after everything that a run does.
-pub(super) const ANSWER_FENCE: domain::Fence = domain::Fence(u64::MAX);
+pub(crate) const ANSWER_FENCE: domain::Fence = domain::Fence(u64::MAX);
 
 /// What a local repository refuses is refused; everything else the person can mend.
 pub(crate) fn local_error(error: &LocalError) -> HouseError {

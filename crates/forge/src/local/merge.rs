@@ -33,6 +33,15 @@ pub struct MergeRequest {
     pub merge_commit: Option<Authorship>,
 }
 
+/// Where a merge moves its target: known, and fit to be recorded, before anything moves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Where the target stands.
+    pub old: CommitId,
+    /// Where it will stand; the same where it holds the proposal already.
+    pub new: CommitId,
+}
+
 /// What became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Merged {
@@ -52,17 +61,22 @@ pub struct Behind {
 }
 
 impl LocalForge {
-    /// Moves the target branch. If it holds the proposal already, this was done before and is done.
+    /// Plans a merge and moves the target branch.
     pub async fn merge(&self, request: &MergeRequest, fence: Fence) -> Result<Merged, LocalError> {
+        let plan = self.plan(request).await?;
+        self.move_target(request, &plan, fence).await
+    }
+
+    /// Says what a merge would move where, and refuses where it may not. Nothing of the repository changes.
+    pub async fn plan(&self, request: &MergeRequest) -> Result<Plan, LocalError> {
         let lock = self.mirror.lock().await?;
-        self.raise(request.branch.run, fence)?;
         self.is_approved(request)?;
         self.mirror.refresh_under(&lock, Some(&request.target)).await?;
         let shown = self.view().await?;
         let target = self.target_ref(&request.target);
         let tip = self.target_tip(&shown, request, &target).await?;
         if self.is_ancestor(&request.branch.head, &tip).await? {
-            return Ok(Merged { commit: tip, behind: Vec::new() });
+            return Ok(Plan { new: tip.clone(), old: tip });
         }
         self.stands(&shown, &request.branch).await?;
         let new = if tip == request.branch.base {
@@ -73,6 +87,37 @@ impl LocalForge {
         if let Source::Remote(url) = self.mirror.source() {
             return Err(self.elsewhere(url, request, &new));
         }
+        for tree in self.checked_out(&shown, &request.target)? {
+            self.may_move_under(&shown, &tree, &request.target, &tip).await?;
+        }
+        Ok(Plan { old: tip, new })
+    }
+
+    /// Moves the target branch as planned. If it holds what was planned already, this was done before and is done.
+    pub async fn move_target(
+        &self,
+        request: &MergeRequest,
+        plan: &Plan,
+        fence: Fence,
+    ) -> Result<Merged, LocalError> {
+        let Plan { old: tip, new } = plan.clone();
+        let lock = self.mirror.lock().await?;
+        self.raise(request.branch.run, fence)?;
+        self.is_approved(request)?;
+        self.mirror.refresh_under(&lock, Some(&request.target)).await?;
+        let shown = self.view().await?;
+        let target = self.target_ref(&request.target);
+        let now = self.target_tip(&shown, request, &target).await?;
+        if self.is_ancestor(&new, &now).await? {
+            return Ok(Merged { commit: now, behind: Vec::new() });
+        }
+        if now != tip {
+            return Err(LocalError::Refused {
+                reason: format!("`{}` moved to {} meanwhile", request.target, now.short()),
+                hint: "ask for the merge again".into(),
+            });
+        }
+        self.stands(&shown, &request.branch).await?;
         let trees = self.checked_out(&shown, &request.target)?;
         for tree in &trees {
             self.may_move_under(&shown, tree, &request.target, &tip).await?;
