@@ -166,7 +166,7 @@ impl House {
     ) -> Result<Merged, LocalError> {
         let unknown = |error: HouseError| LocalError::Refused {
             reason: crate::chain(&error),
-            hint: error.hint().unwrap_or("look at its repository").to_owned(),
+            hint: error.hint().to_owned(),
         };
         let (local, branch) = self.local_of(proposal).map_err(unknown)?;
         let request = MergeRequest {
