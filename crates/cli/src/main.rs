@@ -4,6 +4,7 @@ mod command;
 mod exit;
 mod mouth;
 mod settings;
+mod table;
 mod terminal;
 mod usage;
 mod visible;

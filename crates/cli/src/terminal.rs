@@ -1,5 +1,7 @@
 //! Live progress for a person who watches, plain lines elsewhere.
 
+mod waiting;
+
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -7,6 +9,7 @@ use std::time::Duration;
 use engine::progress::{Listener, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::terminal::waiting::Waiting;
 use crate::{mouth, visible};
 
 /// How many of the last output lines a watcher sees.
@@ -112,19 +115,26 @@ impl Drop for Live {
 }
 
 /// Says steps, machines and commands as plain lines; output of commands is left to the ledger.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Lines {
-    command: Mutex<String>,
+    waiting: Waiting,
+}
+
+impl Lines {
+    /// Plain lines on standard error.
+    pub(crate) fn new() -> Self {
+        Self { waiting: Waiting::new(Waiting::WAITS, |line| mouth::say(&line)) }
+    }
 }
 
 impl Listener for Lines {
     fn hear(&self, progress: &Progress) {
-        let mut command = self.command.lock().unwrap_or_else(PoisonError::into_inner);
         match progress {
             Progress::Command { command: begun, purpose } => {
-                *command = command_line(begun, purpose);
+                self.waiting.begin(command_line(begun, purpose));
             }
             Progress::CommandDone { exit, millis } => {
+                let command = self.waiting.end();
                 if is_worth_a_line(*exit, *millis) {
                     mouth::say(&done_line(&command, *exit, *millis));
                 }

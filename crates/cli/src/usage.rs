@@ -117,7 +117,7 @@ pub(crate) enum Runs {
         /// Go on until the run is over or its proposal waits for people; with `--json`, a line each
         #[arg(long, short)]
         follow: bool,
-        /// Also each request to the network that was let through
+        /// Also what is routine: each request to the network that was let through, how the change is taken out
         #[arg(long)]
         all: bool,
         #[command(flatten)]

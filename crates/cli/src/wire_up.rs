@@ -13,10 +13,10 @@ use engine::{House, Parts};
 use store::port::Store;
 
 use crate::exit::Failure;
+use crate::mouth;
 use crate::settings::Settings;
 use crate::terminal::{Lines, Live};
 use crate::usage::SandboxChoice;
-use crate::{mouth, terminal};
 
 /// The house without a workshop: for questions and answers.
 pub(crate) async fn house(settings: &Settings) -> Result<Arc<House>, Failure> {
@@ -92,7 +92,7 @@ fn listener(settings: &Settings) -> Arc<dyn Listener> {
     if mouth::is_watched() {
         Arc::new(Live::new(settings.no_color))
     } else {
-        Arc::<terminal::Lines>::new(Lines::default())
+        Arc::new(Lines::new())
     }
 }
 

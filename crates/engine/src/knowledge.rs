@@ -12,6 +12,7 @@ use toolbox::files::FileSet;
 use toolbox::registry::{self, Endpoint, Registry, RegistryError};
 
 use crate::perform::{Stage, StepError};
+use crate::progress::Progress;
 
 /// What this run may ask.
 #[derive(Debug)]
@@ -46,6 +47,8 @@ impl Knowledge {
             Playbook::Updates(_) => Known::default(),
             Playbook::Remediation(settings) => {
                 let folder = stage.facts.request.advisories.as_ref().map(PathBuf::from);
+                let line = "reading advisories".to_owned();
+                stage.house.listener.hear(&Progress::Note { line });
                 load(folder, &present(files, &settings.ecosystems)).await?
             }
         };

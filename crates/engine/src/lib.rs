@@ -32,7 +32,7 @@ mod workspace;
 pub use driver::Rest;
 pub use error::{BUG_HINT, HouseError, data_hint};
 pub use house::{House, Parts, Settings, Workshop};
-pub use report::RunLine;
+pub use report::{RunLine, check_words};
 
 /// An error with its causes, each told once: `what was tried: why it failed`.
 pub fn chain(error: &dyn std::error::Error) -> String {

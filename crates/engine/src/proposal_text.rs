@@ -6,6 +6,7 @@ use domain::report::CheckReport;
 
 use crate::facts::OutcomeFacts;
 use crate::perform::Stage;
+use crate::report::check_words;
 
 /// The whole text, Markdown.
 pub(crate) fn body(stage: &Stage<'_>, outcome: &OutcomeFacts) -> String {
@@ -41,20 +42,11 @@ fn base(stage: &Stage<'_>) -> String {
 }
 
 fn line(check: &CheckReport) -> String {
-    let side = |side: &Option<domain::report::CheckSide>| match side {
-        Some(side) => match side.exit {
-            Some(exit) => {
-                format!("{} passed, {} failed, exit {exit}", side.passed, side.failed.len())
-            }
-            None => "could not be run".to_owned(),
-        },
-        None => "was not run".to_owned(),
-    };
     let mut line = format!(
         "- `{}`: before {}; after {}\n",
         check.command,
-        side(&check.base),
-        side(&check.after)
+        check_words(check.base.as_ref()),
+        check_words(check.after.as_ref())
     );
     if check.base.as_ref().is_some_and(|side| side.exit != Some(0)) {
         line.push_str("  - the base was red before; nothing newly fails\n");

@@ -1,7 +1,7 @@
 //! A run as `hob run --json` and `hob runs show --json` tell it.
 
 use domain::dependency::{Left, Why};
-use domain::report::{Cost, LedgerReport, MachineReport, Outcome, RunReport, Seconds};
+use domain::report::{CheckSide, Cost, LedgerReport, MachineReport, Outcome, RunReport, Seconds};
 use runs::{Ending, State};
 use store::record::RunRow;
 
@@ -137,6 +137,18 @@ fn left(facts: &Facts, mut left: Vec<Left>) -> Vec<Left> {
     left
 }
 
+/// What came of a check on one of its two sides, for a person: the same words wherever it is told.
+pub fn check_words(side: Option<&CheckSide>) -> String {
+    match side {
+        Some(CheckSide { exit: Some(0), passed: 0, .. }) => "green".to_owned(),
+        Some(CheckSide { exit: Some(exit), passed, failed }) => {
+            format!("{passed} passed, {} failed, exit {exit}", failed.len())
+        }
+        Some(CheckSide { exit: None, .. }) => "could not be run".to_owned(),
+        None => "was not run".to_owned(),
+    }
+}
+
 /// A run in a list.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct RunLine {
@@ -152,6 +164,8 @@ pub struct RunLine {
     pub detail: String,
     /// When it was accepted.
     pub accepted: String,
+    /// When it last changed.
+    pub updated: String,
     /// Why, in one sentence.
     pub reason: String,
 }
@@ -175,6 +189,7 @@ pub(crate) fn run_line(row: &RunRow) -> Result<RunLine, HouseError> {
         state: run.state.name().to_owned(),
         detail,
         accepted: run.accepted.to_string(),
+        updated: row.updated.to_string(),
         reason: reason(&facts, &run).lines().next().unwrap_or_default().to_owned(),
     })
 }

@@ -1,5 +1,6 @@
 //! `hob doctor`: what this machine can do, what is missing and how to get it.
 
+use domain::dependency::Ecosystem;
 use serde_json::json;
 
 use crate::exit::{Exit, Failure};
@@ -33,7 +34,7 @@ pub(crate) async fn doctor(settings: &Settings, output: Output) -> Result<Exit, 
     let backends = [("firecracker", false), ("qemu", false)].map(|(name, _)| Line {
         name: name.to_owned(),
         ok: false,
-        detail: "this version of hob has no microVM backend".to_owned(),
+        detail: "not supported yet".to_owned(),
         hint: None,
     });
     let usable = lines.iter().all(|line| line.ok);
@@ -70,6 +71,17 @@ async fn git(settings: &Settings) -> Line {
     }
 }
 
+/// How an ecosystem's tools are got; Debian splits Python's into packages of their own.
+const fn tools(ecosystem: Ecosystem) -> &'static str {
+    match ecosystem {
+        Ecosystem::Cargo => "install cargo with rustup",
+        Ecosystem::Npm => "install node and npm (Debian: apt-get install nodejs npm)",
+        Ecosystem::Python => {
+            "install Python with venv and pip (Debian: apt-get install python3 python3-venv python3-pip)"
+        }
+    }
+}
+
 async fn registries(settings: &Settings) -> Vec<Line> {
     let presets = workshop::presets(settings).await;
     let mut lines = Vec::new();
@@ -86,7 +98,7 @@ async fn registries(settings: &Settings) -> Vec<Line> {
             name: format!("registry of {ecosystem}"),
             ok: false,
             detail: why.clone(),
-            hint: Some(format!("install {ecosystem}'s tools, or leave that ecosystem out")),
+            hint: Some(format!("{}, or leave that ecosystem out", tools(*ecosystem))),
         });
     }
     lines

@@ -24,11 +24,11 @@ pub(crate) struct Wanted {
 pub(crate) async fn logs(house: &House, run: RunId, wanted: Wanted) -> Result<(), Failure> {
     let mut part = house.run_log(run, LogPlace::default()).await?;
     if wanted.json && !wanted.follow {
-        part.lines.retain(|line| wanted.all || !is_routine(line));
+        part.lines.retain(|line| wanted.all || !line.routine);
         return mouth::json(&part.lines);
     }
     loop {
-        for line in part.lines.iter().filter(|line| wanted.all || !is_routine(line)) {
+        for line in part.lines.iter().filter(|line| wanted.all || !line.routine) {
             if wanted.json {
                 mouth::json_line(line)?;
             } else {
@@ -41,11 +41,6 @@ pub(crate) async fn logs(house: &House, run: RunId, wanted: Wanted) -> Result<()
         tokio::time::sleep(LOOK_AGAIN).await;
         part = house.run_log(run, part.next).await?;
     }
-}
-
-/// What every run does hundreds of times.
-fn is_routine(line: &LogLine) -> bool {
-    line.what == "egress.allowed"
 }
 
 /// A line, and below it what a command wrote.

@@ -19,8 +19,12 @@ pub(crate) async fn review(settings: &Settings, asked: Review) -> Result<Exit, F
             if output.json {
                 mouth::json(&reviews)?;
             } else {
+                if reviews.is_empty() {
+                    mouth::say("nothing waits for an answer");
+                }
                 for review in reviews {
-                    mouth::data(&line(&review));
+                    let moved = if review.target_moved { "  (its base moved)" } else { "" };
+                    mouth::data(&format!("{}{moved}", line(&review)));
                 }
             }
         }
@@ -44,7 +48,11 @@ pub(crate) async fn review(settings: &Settings, asked: Review) -> Result<Exit, F
             }
         }
         Review::Approve { proposal, digest, output } => {
+            let before = house.show_review(proposal).await?;
             let review = house.approve(&actor, proposal, digest).await?;
+            if before.approvals.contains(&actor.name) {
+                mouth::say("already approved by you");
+            }
             told(&review, output)?;
         }
         Review::Reject { proposal, why, output } => {

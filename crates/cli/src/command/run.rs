@@ -22,7 +22,6 @@ pub(crate) async fn run(settings: &Settings, asked: Run) -> Result<Exit, Failure
         Some(path) => Some(existing(settings, path)?),
         None => None,
     };
-    let house = wire_up::house_with_workshop(settings, asked.sandbox).await?;
     let actor = Actor::local(&settings.user);
     let request = StartRun {
         definition,
@@ -31,7 +30,10 @@ pub(crate) async fn run(settings: &Settings, asked: Run) -> Result<Exit, Failure
         branch: asked.branch,
         advisories,
     };
-    let run = house.start_run(&actor, request).await?;
+    // Mistakes are told before the machine is probed, which takes seconds.
+    let looked = wire_up::house(settings).await?.look_at(&request).await?;
+    let house = wire_up::house_with_workshop(settings, asked.sandbox).await?;
+    let run = house.start_looked_at(&actor, request, &looked).await?;
     follow(settings, &house, run, asked.output.json).await
 }
 
@@ -185,23 +187,13 @@ fn place_of(proposal: &domain::report::ProposalReport) -> String {
 }
 
 fn check(check: &domain::report::CheckReport) -> String {
-    let side = |side: &Option<domain::report::CheckSide>| match side {
-        Some(side) => match side.exit {
-            Some(0) if side.passed == 0 => "green".to_owned(),
-            Some(exit) => {
-                format!("{} passed, {} failed, exit {exit}", side.passed, side.failed.len())
-            }
-            None => "could not be run".to_owned(),
-        },
-        None => "was not run".to_owned(),
-    };
     let verdict =
         if check.newly_failing.is_empty() { "nothing newly fails" } else { "newly failing" };
     format!(
         "  check: {}: before {}; after {}; {verdict}",
         check.command,
-        side(&check.base),
-        side(&check.after)
+        engine::check_words(check.base.as_ref()),
+        engine::check_words(check.after.as_ref())
     )
 }
 

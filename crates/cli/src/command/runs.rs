@@ -4,10 +4,10 @@ use domain::{Actor, RunId};
 
 use crate::command::{logs, run};
 use crate::exit::{Exit, Failure};
-use crate::mouth;
 use crate::settings::Settings;
 use crate::usage::{Output, Runs, SandboxChoice};
 use crate::wire_up;
+use crate::{mouth, table};
 
 /// Does what was asked.
 pub(crate) async fn runs(settings: &Settings, asked: Runs) -> Result<Exit, Failure> {
@@ -19,11 +19,21 @@ pub(crate) async fn runs(settings: &Settings, asked: Runs) -> Result<Exit, Failu
             if output.json {
                 mouth::json(&lines)?;
             } else {
-                for line in lines {
-                    mouth::data(&format!(
-                        "{}  {:<9} {:<28} {:<20} {}",
-                        line.run, line.state, line.detail, line.agent, line.repository
-                    ));
+                if lines.is_empty() {
+                    mouth::say("there is no such run");
+                }
+                let rows = lines.into_iter().map(|line| {
+                    [
+                        line.run.to_string(),
+                        line.updated,
+                        line.state,
+                        line.detail,
+                        line.agent,
+                        line.repository,
+                    ]
+                });
+                for line in table::lines(&rows.collect::<Vec<_>>()) {
+                    mouth::data(&line);
                 }
             }
         }

@@ -20,6 +20,20 @@ fn a_place_that_is_no_repository_is_named() {
 }
 
 #[test]
+fn mistakes_are_told_before_machines_are_looked_for() {
+    let house = Household::with_sample();
+    let sandbox = ["--sandbox", "firecracker"];
+    let update = ["run", "dependency-updates", "--repo"];
+    fixable(house.hob(&[&update[..], &["nowhere"], &sandbox].concat()), &["nowhere"]);
+    let set = [&update[..], &["repo", "--set", "lvel=minor"], &sandbox].concat();
+    fixable(house.hob(&set), &["`lvel`"]);
+    std::fs::write(house.beside("bad.md"), "---\nname: bad\nbrian: playbook\n---\n").unwrap();
+    let bad = [&["run", "./bad.md", "--repo", "repo"], &sandbox[..]].concat();
+    fixable(house.hob(&bad), &["`brian`"]);
+    fixable(house.hob(&[&update[..], &["repo"], &sandbox].concat()), &["microVM"]);
+}
+
+#[test]
 fn a_repository_elsewhere_is_refused_before_anything_begins() {
     let house = Household::with_sample();
     for url in ["https://forge.invalid/team/sample.git", "ssh://git@forge.invalid/team/sample.git"]

@@ -9,12 +9,16 @@ fn a_log_has_the_commands_and_what_they_wrote() {
     let run = report["run"].as_str().unwrap();
 
     let log = house.hob(&["runs", "logs", run]).expect(0).out;
-    assert!(log.contains("run.state          queued -> working"), "{log}");
+    for said in ["queued -> prepare (start)", "prepare -> act (done)", "act -> export (done)"] {
+        assert!(log.contains(&format!("run.state          {said}")), "{log}");
+    }
+    assert!(!log.contains("export.git"), "the plumbing of the export is routine: {log}");
     let (_, after) = log.split_once("$ cargo update").expect("the command is told");
     assert!(after.contains("\n    "), "what it wrote stands below it: {log}");
     assert!(!log.contains("GET "), "requests that were let through are routine: {log}");
     let all = house.hob(&["runs", "logs", run, "--all"]).expect(0).out;
     assert!(all.contains("egress.allowed") && all.contains("GET "), "{all}");
+    assert!(all.contains("export.git"), "{all}");
     let followed = house.hob(&["runs", "logs", run, "--follow"]).expect(0).out;
     assert_eq!(followed, log, "a proposal waits for people, so following ends");
     let lines = house.hob(&["runs", "logs", run, "--json"]).expect(0).json();

@@ -33,6 +33,15 @@ fn a_proposal_is_looked_at_approved_and_merged() {
     let of_other_bytes = format!("sha256:{}", "0".repeat(64));
     house.hob(&["review", "approve", id, "--digest", &of_other_bytes]).expect(4);
     house.hob(&["review", "approve", id]).expect(0);
+    let entries = || {
+        house.hob(&["ledger", "show", "--json"]).expect(0).out.matches("proposal.approved").count()
+    };
+    let given = entries();
+    let twice = house.hob(&["review", "approve", id]).expect(0);
+    assert!(twice.said.contains("already approved by you"), "{}", twice.said);
+    assert_eq!(entries(), given, "a second time is no second entry");
+    let listed = house.hob(&["runs", "list"]).expect(0).out;
+    assert!(listed.contains("proposed"), "{listed}");
     let merged = house.hob(&["review", "merge", id, "--json"]).expect(0).json();
     assert_eq!(merged["commit"], head, "{merged:#}");
     assert_eq!(house.git(&["rev-parse", "main"]), head);
@@ -49,10 +58,17 @@ fn a_proposal_is_looked_at_approved_and_merged() {
 #[test]
 fn a_rejected_proposal_is_gone_with_its_branch() {
     let house = Household::with_sample();
-    let before = house.standing();
     let report = house.update(&[]).expect(0).json();
     let id = report["proposal"]["id"].as_str().unwrap();
+    let text = house.hob(&["review", "show", id]).expect(0).out;
+    assert!(text.contains("`true`: before green; after green"), "the words of the run: {text}");
+    assert!(!house.hob(&["review", "list"]).expect(0).out.contains("base moved"));
+    house.git(&["commit", "-q", "--allow-empty", "-m", "moved on"]);
+    let listed = house.hob(&["review", "list"]).expect(0).out;
+    assert!(listed.contains("(its base moved)"), "{listed}");
+    let before = house.standing();
     house.hob(&["review", "reject", id, "--why", "not this week"]).expect(0);
+    assert!(house.hob(&["review", "list"]).expect(0).said.contains("nothing waits"));
     house.hob(&["runs", "resume"]).expect(0);
     assert_eq!(house.branches(), Vec::<String>::new());
     assert_eq!(house.reviews().len(), 0);

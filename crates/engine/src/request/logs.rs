@@ -25,6 +25,9 @@ pub struct LogLine {
     pub what: String,
     /// In a sentence.
     pub said: String,
+    /// Whether it is what every run does in the same way, and worth a look only where something is sought.
+    #[serde(skip)]
+    pub routine: bool,
     /// What a command wrote.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub output: Vec<LogOutput>,
@@ -58,11 +61,15 @@ impl House {
         let at_rest = matches!(state, RunState::Ended { .. } | RunState::Proposed { .. });
         let mut next = after;
         let mut dated = Vec::new();
+        let mut stood = None;
         for row in self.store.journal(run).await? {
+            let stands = step_of(&row).unwrap_or_else(|| row.entry.after.clone());
+            let from = stood.unwrap_or_else(|| row.entry.before.clone());
             if row.seq > after.seq {
                 next.seq = row.seq;
-                dated.push((row.entry.at, state_line(&row)));
+                dated.push((row.entry.at, state_line(&row, &from, &stands)));
             }
+            stood = Some(stands);
         }
         for row in self.store.ledger_rows_of_run(run).await? {
             if row.index >= after.entry {
@@ -90,7 +97,13 @@ impl House {
             };
             output.push(LogOutput { stream: payload.name.clone(), text });
         }
-        Ok(LogLine { at: entry.at.to_string(), said: said(&entry), what: entry.action, output })
+        Ok(LogLine {
+            at: entry.at.to_string(),
+            said: said(&entry),
+            routine: is_routine(&entry),
+            what: entry.action,
+            output,
+        })
     }
 }
 
@@ -99,13 +112,38 @@ fn entry_of(row: &LedgerRow) -> Result<Entry, HouseError> {
         .map_err(|error| HouseError::Inconsistent(format!("entry {}: {error}", row.index)))
 }
 
-fn state_line(row: &JournalRow) -> LogLine {
+/// The step that a row of the journal begins: says more than that the run is under way.
+fn step_of(row: &JournalRow) -> Option<String> {
+    let actions = row.entry.actions.as_array()?;
+    actions.iter().find_map(|action| match crate::outbox::from_document(action) {
+        Ok(runs::Action::Perform { step, .. }) => Some(step.name().to_owned()),
+        Ok(_) | Err(_) => None,
+    })
+}
+
+fn state_line(row: &JournalRow, from: &str, to: &str) -> LogLine {
     let command = row.entry.command.get("command").and_then(|name| name.as_str());
     LogLine {
         at: row.entry.at.to_string(),
         what: "run.state".to_owned(),
-        said: format!("{} -> {} ({})", row.entry.before, row.entry.after, command.unwrap_or("?")),
+        said: format!("{from} -> {to} ({})", command.unwrap_or("?")),
+        routine: false,
         output: Vec::new(),
+    }
+}
+
+/// What the commands that take a change out are for, as `forge::export` names it.
+const EXPORT_PURPOSE: &str = "export change";
+
+/// Requests that were let through, and the plumbing that takes a change out of a machine where it went well.
+fn is_routine(entry: &Entry) -> bool {
+    match entry.action.as_str() {
+        "egress.allowed" => true,
+        "command.ran" => {
+            let went_well = entry.facts.get("exit").and_then(serde_json::Value::as_i64) == Some(0);
+            went_well && entry.reason == EXPORT_PURPOSE
+        }
+        _ => false,
     }
 }
 

@@ -38,6 +38,9 @@ pub struct Review {
     pub target: Option<String>,
     /// The commit it starts from.
     pub base: domain::CommitId,
+    /// Whether its target stood on another commit than the base when this was asked: only `list` looks, and
+    /// only at repositories on this host.
+    pub target_moved: bool,
     /// The commit it leads to.
     pub head: domain::CommitId,
     /// What an approval binds to.
@@ -87,6 +90,7 @@ fn review(proposal: &Proposal) -> Review {
         branch: proposal.branch.clone(),
         mirror: text(proposal, "mirror"),
         target: text(proposal, "target"),
+        target_moved: false,
         base: proposal.base.clone(),
         head: proposal.head.clone(),
         digest: proposal.digest,
@@ -108,7 +112,23 @@ impl House {
     pub async fn list_reviews(&self, all: bool) -> Result<Vec<Review>, HouseError> {
         let states = if all { vec![] } else { vec![ProposalState::Open, ProposalState::Approved] };
         let filter = ProposalFilter { states, ..ProposalFilter::default() };
-        Ok(self.store.proposals(filter).await?.iter().map(review).collect())
+        let mut reviews = Vec::new();
+        for proposal in self.store.proposals(filter).await? {
+            let target_moved = proposal.state.is_open() && self.has_moved(&proposal).await;
+            reviews.push(Review { target_moved, ..review(&proposal) });
+        }
+        Ok(reviews)
+    }
+
+    /// Whether the target of a proposal stands elsewhere than where the proposal starts. A repository that
+    /// is elsewhere, or gone, is not asked: a list answers at once.
+    async fn has_moved(&self, proposal: &Proposal) -> bool {
+        let (None, Some(target)) = (text(proposal, "mirror"), text(proposal, "target")) else {
+            return false;
+        };
+        let Ok((local, branch)) = self.local_of(proposal) else { return false };
+        let standing = local.standing(&branch, &target).await;
+        standing.is_ok_and(|now| !now.merged && now.target.is_some_and(|tip| tip != proposal.base))
     }
 
     /// One proposal.
@@ -155,10 +175,12 @@ impl House {
             )));
         }
         self.check_head(&proposal).await?;
-        let approval = Approval { actor: actor.name.clone(), digest, at: self.clock.now() };
-        if !proposal.approvals.iter().any(|a| a.actor == actor.name && a.digest == digest) {
-            proposal.approvals.push(approval);
+        let again = proposal.approvals.iter().any(|a| a.actor == actor.name && a.digest == digest);
+        if again {
+            return Ok(review(&proposal));
         }
+        let approval = Approval { actor: actor.name.clone(), digest, at: self.clock.now() };
+        proposal.approvals.push(approval);
         let given = proposal.approvals.iter().filter(|a| a.digest == digest).count() as u64;
         if given >= approvals_needed(&proposal) {
             proposal.state = ProposalState::Approved;

@@ -84,9 +84,22 @@ async fn has_advisories(path: Option<&str>) -> Result<(), HouseError> {
         .map_err(|error| HouseError::fixable(crate::chain(&error), error.hint()))
 }
 
+/// What a first look at a request found.
+#[derive(Debug, Clone)]
+pub struct Looked {
+    agent: domain::agent::Agent,
+    repository: String,
+}
+
 impl House {
     /// Accepts the request as an event and starts a run, or joins the unfinished one of the same work.
     pub async fn start_run(&self, actor: &Actor, asked: StartRun) -> Result<RunId, HouseError> {
+        let looked = self.look_at(&asked).await?;
+        self.start_looked_at(actor, asked, &looked).await
+    }
+
+    /// Finds the mistakes of a request; needs no workshop and begins nothing.
+    pub async fn look_at(&self, asked: &StartRun) -> Result<Looked, HouseError> {
         let agent = agent(&asked.definition, &asked.settings)?;
         let Brain::Playbook(playbook) = &agent.brain;
         if let Playbook::Remediation(_) = playbook {
@@ -99,12 +112,22 @@ impl House {
             .look(&source, asked.branch.as_deref(), scratch.path())
             .await
             .map_err(|error| HouseError::fixable(crate::chain(&error), error.hint()))?;
-        let repository = source.identity();
-        let work = identity(&agent, &repository, asked.branch.as_deref().unwrap_or("HEAD"));
+        Ok(Looked { agent, repository: source.identity() })
+    }
+
+    /// Starts the run of a request that was looked at.
+    pub async fn start_looked_at(
+        &self,
+        actor: &Actor,
+        asked: StartRun,
+        looked: &Looked,
+    ) -> Result<RunId, HouseError> {
+        let Looked { agent, repository } = looked;
+        let work = identity(agent, repository, asked.branch.as_deref().unwrap_or("HEAD"));
         for _ in 0..RACES_MAX {
-            let standing = self.standing(&agent.name, &repository, &work.to_string()).await?;
+            let standing = self.standing(&agent.name, repository, &work.to_string()).await?;
             let event = self.event(actor, &asked, &agent.name);
-            match decide(&agent, &asked.source, &standing) {
+            match decide(agent, &asked.source, &standing) {
                 Admission::Join(run) => {
                     let outcome = EventOutcome::Coalesced { run };
                     self.settle(event, outcome, "joins the unfinished run").await?;
@@ -122,7 +145,7 @@ impl House {
                     return Err(HouseError::Refused(limit));
                 }
                 Admission::Start => {
-                    let row = self.new_run(&agent, (&repository, work.to_string()), &asked, &event);
+                    let row = self.new_run(agent, (repository, work.to_string()), &asked, &event);
                     match self.accept(event, row).await {
                         Ok(run) => {
                             self.failpoint.hit("run-accepted");
