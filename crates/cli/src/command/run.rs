@@ -78,7 +78,7 @@ async fn drive(
     };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(io)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(io)?;
-    let mut driving = std::pin::pin!(house.drive(run));
+    let mut driving = Box::pin(house.drive(run));
     // Asking may itself have to wait (for space on the disk), so it goes on beside everything else.
     let mut asking = std::pin::pin!(house.cancel_run(actor, run));
     let (mut asked, mut answered) = (false, false);
