@@ -52,7 +52,7 @@ pub(crate) fn json(written: &str) -> Cow<'_, str> {
 }
 
 /// Whether a terminal acts on a character, or shows nothing of it (Unicode's Cc, Cf and the
-/// Default_Ignorable_Code_Points, separators of lines, and blanks that pass for nothing).
+/// `Default_Ignorable_Code_Points`, separators of lines, and blanks that pass for nothing).
 fn acts(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
