@@ -12,6 +12,7 @@ use sandbox::preset::Preset;
 use store::port::Store;
 use store::record::RunRow;
 use tokio_util::sync::CancellationToken;
+use toolbox::files::FileSet;
 use toolbox::registry::client::Client;
 
 use crate::audit::Scribe;
@@ -113,8 +114,13 @@ pub struct House {
     machines: Mutex<HashMap<MachineId, Box<dyn Machine>>>,
     /// What package managers answered in the runs under work, by run and base commit.
     memos: Mutex<BTreeMap<(RunId, CommitId), Arc<Memo>>>,
+    /// The base that was read last: repository and commit, and its files. The steps of one run ask for the same.
+    base_files: Mutex<Option<(Place, Arc<FileSet>)>>,
     leave: CancellationToken,
 }
+
+/// A repository in canonical text, and one of its commits.
+type Place = (String, CommitId);
 
 impl House {
     /// Opens the house: takes a worker's name, ends what dead processes have left.
@@ -140,6 +146,7 @@ impl House {
             key,
             machines: Mutex::new(HashMap::new()),
             memos: Mutex::default(),
+            base_files: Mutex::default(),
             leave: CancellationToken::new(),
         };
         house.bury_the_dead().await?;
@@ -209,6 +216,18 @@ impl House {
             oldest.map(|oldest| memos.remove(&oldest));
         }
         memo
+    }
+
+    /// The files of a base, where they were the last to be read.
+    pub(crate) fn base_files_of(&self, place: &Place) -> Option<Arc<FileSet>> {
+        let kept = self.base_files.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().filter(|(of, _)| of == place).map(|(_, files)| Arc::clone(files))
+    }
+
+    /// Keeps the files of a base until another base is read.
+    pub(crate) fn keep_base_files(&self, place: Place, files: &Arc<FileSet>) {
+        let mut kept = self.base_files.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = Some((place, Arc::clone(files)));
     }
 
     pub(crate) fn keep_machine(&self, machine: Box<dyn Machine>) {

@@ -34,12 +34,12 @@ fn mistakes_are_told_before_machines_are_looked_for() {
 }
 
 #[test]
-fn a_repository_elsewhere_is_refused_before_anything_begins() {
+fn a_repository_that_cannot_be_reached_is_told_before_anything_begins() {
     let house = Household::with_sample();
     for url in ["https://forge.invalid/team/sample.git", "ssh://git@forge.invalid/team/sample.git"]
     {
         let told = house.hob(&["run", "dependency-updates", "--repo", url]);
-        fixable(told, &[url, "git clone"]);
+        fixable(told, &[url, "could not be fetched"]);
     }
     assert_eq!(house.runs().len(), 0);
 }

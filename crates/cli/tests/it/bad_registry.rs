@@ -175,3 +175,53 @@ const PACKAGE_LOCK: &str = r#"{
   }
 }
 "#;
+
+/// The sample as a Python project that asks this registry.
+#[track_caller]
+fn pip_says(registry: &str) {
+    let house = Household::with_sample();
+    house.git(&["rm", "-q", "-r", "Cargo.toml", "Cargo.lock", "src"]);
+    std::fs::create_dir_all(house.repo()).unwrap();
+    std::fs::write(house.repo().join("requirements.txt"), "idna==3.6\n").unwrap();
+    house.commit_all();
+    let before = house.standing();
+    let words = ["run", "dependency-updates", "--repo", "repo", "--set", "checks=true", "--json"];
+    let told = house
+        .command(&words)
+        .env("PIP_INDEX_URL", format!("{registry}/simple"))
+        .env("HOB_REGISTRY_TIMEOUT", "1")
+        .output();
+    let report = Told::from(told.unwrap()).expect(3).json();
+    assert_eq!((&report["outcome"], &report["complete"]), (&"escalated".into(), &false.into()));
+    let left = report["left"].as_array().unwrap();
+    let named = left.iter().any(|left| left["detail"].as_str().unwrap().contains(registry));
+    assert!(named, "`{registry}` is not named: {report:#}");
+    assert_eq!(house.branches(), Vec::<String>::new());
+    assert_eq!(house.standing(), before);
+    house.is_tidy();
+}
+
+#[test]
+fn pip_without_its_registry_is_told_which_one() {
+    pip_says(&nobody());
+}
+
+#[test]
+fn pip_is_told_which_registry_is_busy() {
+    pip_says(&registry(Manner::Busy));
+}
+
+#[test]
+fn pip_is_told_which_registry_redirects_for_ever() {
+    pip_says(&registry(Manner::Circular));
+}
+
+#[test]
+fn pip_is_told_which_registry_answers_garbage() {
+    pip_says(&registry(Manner::Garbage));
+}
+
+#[test]
+fn pip_is_told_which_registry_lost_its_package() {
+    pip_says(&registry(Manner::Forgetful));
+}

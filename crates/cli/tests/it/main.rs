@@ -17,6 +17,8 @@ mod crash;
 #[cfg(test)]
 mod disk_full;
 #[cfg(test)]
+mod forbidden;
+#[cfg(test)]
 mod household;
 #[cfg(test)]
 mod logs;
@@ -26,5 +28,7 @@ mod mouth;
 mod remote;
 #[cfg(test)]
 mod review;
+#[cfg(test)]
+mod side_by_side;
 #[cfg(test)]
 mod signals;

@@ -1,5 +1,7 @@
 //! What a step sees of the repository: its mirror, its base, the files of the base.
 
+use std::sync::Arc;
+
 use domain::change::Change;
 use domain::{CommitId, RepoPath};
 use forge::tree::{Blob, Trees};
@@ -95,8 +97,19 @@ impl Stage<'_> {
         Ok(read.map_err(crate::HouseError::from)??)
     }
 
-    /// Every path of the base, and the content of what the toolbox wants to read.
-    pub(super) async fn base_files(&self, base: &CommitId) -> Result<FileSet, StepError> {
+    /// Every path of the base, and the content of what the toolbox wants to read. Read once: the steps of a run ask for the
+    /// same.
+    pub(super) async fn base_files(&self, base: &CommitId) -> Result<Arc<FileSet>, StepError> {
+        let place = (self.repository()?, base.clone());
+        if let Some(files) = self.house.base_files_of(&place) {
+            return Ok(files);
+        }
+        let files = Arc::new(self.read_base_files(base).await?);
+        self.house.keep_base_files(place, &files);
+        Ok(files)
+    }
+
+    async fn read_base_files(&self, base: &CommitId) -> Result<FileSet, StepError> {
         let base = base.clone();
         let ecosystems = toolbox::dependencies::all();
         self.with_trees(move |trees| {
