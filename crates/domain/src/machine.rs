@@ -52,8 +52,12 @@ pub struct EgressRecord {
     pub method: String,
     /// The host that was asked for.
     pub host: String,
+    /// The port that was asked for; 0 where none could be read.
+    pub port: u16,
     /// The path, without its query.
     pub path: String,
+    /// The digest of the query, where there is one: it may hold what no ledger should keep.
+    pub query: Option<crate::Digest>,
     /// Whether it was let through.
     pub allowed: bool,
     /// The rule that allowed or refused it.

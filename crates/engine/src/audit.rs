@@ -1,9 +1,8 @@
 //! What goes into the ledger, and how it gets there: with the state it belongs to, or at once.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use domain::machine::EgressRecord;
 use domain::{Actor, Clock, Digest, RunId};
 use serde_json::{Value, json};
 use store::record::{NewLedgerRow, Payload};
@@ -39,6 +38,27 @@ impl Note {
     pub(crate) fn payload(mut self, name: &'static str, bytes: Vec<u8>) -> Self {
         self.payloads.push((name, bytes));
         self
+    }
+
+    /// What it says happened.
+    pub(crate) const fn action(&self) -> &'static str {
+        self.action
+    }
+
+    /// Whether it is a machine's request to the network.
+    pub(crate) fn is_request(&self) -> bool {
+        self.action.starts_with("egress.")
+    }
+
+    /// How many bytes its payloads hold.
+    pub(crate) fn bytes(&self) -> usize {
+        self.payloads.iter().map(|(_, bytes)| bytes.len()).sum()
+    }
+
+    /// One of its facts.
+    #[cfg(test)]
+    pub(crate) fn value(&self, name: &str) -> Option<&Value> {
+        self.facts.get(name)
     }
 }
 
@@ -126,42 +146,4 @@ impl Scribe {
 
 fn cut(text: &str) -> String {
     text.chars().take(250).collect()
-}
-
-/// Notes that wait to be written: taken by the next transaction of the run, or by the heartbeat.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Pending(Arc<Mutex<Vec<Note>>>);
-
-impl Pending {
-    /// Adds a note.
-    pub(crate) fn add(&self, note: Note) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(note);
-    }
-
-    /// Takes all notes.
-    pub(crate) fn take(&self) -> Vec<Note> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Puts notes back that could not be written.
-    pub(crate) fn give_back(&self, mut notes: Vec<Note>) {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        notes.append(&mut held);
-        *held = notes;
-    }
-}
-
-/// Every request of a machine to the network becomes an entry.
-impl sandbox::port::EgressAudit for Pending {
-    fn record(&self, record: EgressRecord) {
-        let action = if record.allowed { "egress.allowed" } else { "egress.refused" };
-        let note = Note::new(action, record.rule.clone())
-            .fact("method", record.method)
-            .fact("host", record.host)
-            .fact("path", record.path)
-            .fact("status", record.status)
-            .fact("bytes", record.bytes)
-            .fact("cached", record.cached);
-        self.add(note);
-    }
 }

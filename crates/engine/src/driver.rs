@@ -8,12 +8,14 @@ use std::time::Duration;
 use domain::{Fence, MachineId, RunId};
 use runs::{Action, Command, Done, FailureClass, Step};
 use store::queue::{Claim, QueueFilter};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Note;
 use crate::commit::{Along, Applied};
 use crate::error::HouseError;
 use crate::house::House;
+use crate::pending::Pending;
 use crate::perform::{self, Stage, StepError};
 use crate::progress::Progress;
 
@@ -56,6 +58,7 @@ impl House {
         let mut told = false;
         loop {
             if leave.is_cancelled() {
+                self.tell_the_rest(run).await?;
                 return Ok(Rest::Left);
             }
             let filter = || QueueFilter::Runs(vec![run]);
@@ -71,6 +74,7 @@ impl House {
                         if row.run.state.name() == "queued" {
                             self.begin(run).await?;
                         } else {
+                            self.tell_the_rest(run).await?;
                             return Ok(Rest::Settled);
                         }
                     }
@@ -184,12 +188,16 @@ impl House {
         stage.spend(step, self.clock.now().millis_since(started));
         let command = match beat {
             Beat::LeaseLost => {
-                self.drop_machines(step);
-                return Ok(());
+                self.drop_machines(step).await;
+                // The state belongs to somebody else now. What was done here was done all the same.
+                stage.note(
+                    Note::new("lease.lost", "somebody else goes on").fact("step", step.name()),
+                );
+                return self.write_notes(&scribe, stage.notes.take().notes).await;
             }
             Beat::Left => {
-                self.drop_machines(step);
-                self.write_notes(&scribe, stage.notes.take()).await?;
+                self.drop_machines(step).await;
+                self.write_notes(&scribe, stage.notes.take().notes).await?;
                 self.store.release(claim.row.id, claim.token, self.clock.now()).await?;
                 return Ok(());
             }
@@ -200,6 +208,7 @@ impl House {
         let (facts, mut along) = stage.close();
         along.claim = Some(done);
         along.facts = Some(facts);
+        let told = along.notes.clone();
         match self.apply(run, &command, &scribe, along).await {
             Ok(Applied::Taken | Applied::Refused(_)) => {
                 if matches!(step, Step::Judge) {
@@ -208,8 +217,13 @@ impl House {
                 Ok(())
             }
             // Somebody else has it now; what was done here is done again there, idempotently.
-            Err(HouseError::Commit(store::error::CommitError::StaleLease { .. })) => Ok(()),
-            Err(error) => Err(error),
+            Err(HouseError::Commit(store::error::CommitError::StaleLease { .. })) => {
+                self.write_notes(&scribe, told).await
+            }
+            Err(error) => {
+                self.pending(run).give_back(told);
+                Err(error)
+            }
         }
     }
 
@@ -223,11 +237,17 @@ impl House {
         let (notes, scribe, run) = (stage.notes.clone(), stage.scribe.clone(), stage.run);
         let may_be_cut = perform::may_be_cut(step);
         let mut work = std::pin::pin!(perform::step(stage, step));
+        let mut beat = Instant::now() + HEARTBEAT;
         loop {
             tokio::select! {
                 result = &mut work => return Ok(Beat::Result(result)),
                 () = leave.cancelled(), if may_be_cut => return Ok(Beat::Left),
-                () = tokio::time::sleep(HEARTBEAT) => {}
+                // A command is about to start: the ledger knows of it first.
+                () = notes.wanted() => {
+                    self.write_pending(&scribe, &notes).await;
+                    continue;
+                }
+                () = tokio::time::sleep_until(beat) => beat = Instant::now() + HEARTBEAT,
             }
             let held = [(claim.row.id, claim.token)];
             let now = self.clock.now();
@@ -235,11 +255,7 @@ impl House {
             if lost.is_ok_and(|rows| !rows.is_empty()) {
                 return Ok(Beat::LeaseLost);
             }
-            let told = notes.take();
-            if let Err(error) = self.write_notes_now(&scribe, told.clone()).await {
-                tracing::warn!(%error, "notes wait for the next heartbeat");
-                notes.give_back(told);
-            }
+            self.write_pending(&scribe, &notes).await;
             let stopping = self
                 .store
                 .run(run)
@@ -250,6 +266,15 @@ impl House {
             if stopping && may_be_cut {
                 return Ok(Beat::Stopped);
             }
+        }
+    }
+
+    /// Writes what waits; what cannot be written waits on, within its bound.
+    async fn write_pending(&self, scribe: &crate::audit::Scribe, notes: &Pending) {
+        let taken = notes.take();
+        if let Err(error) = self.write_notes_now(scribe, taken.notes.clone()).await {
+            tracing::warn!(%error, "notes wait for the next heartbeat");
+            notes.give_back(taken.notes);
         }
     }
 
@@ -265,19 +290,26 @@ impl House {
         {
             tracing::warn!(%error, "a machine was not taken away in order; the reclaimer will");
         }
-        let note =
-            Note::new("machine.released", "its step is over").fact("machine", machine.to_string());
-        let mut tx = crate::commit::written(scribe, vec![note]);
-        tx.completed = vec![done];
-        if let Some(mut row) = self.store.machine(machine).await? {
-            row.state = store::record::MachineState::Released;
-            tx.machines = vec![row];
-        } else {
-            // It was never asked for: nothing is there to be released, and nothing to be told.
-            tx.ledger.clear();
+        let pending = self.pending(run);
+        let waiting = pending.take().notes;
+        let mut notes = waiting.clone();
+        let row = self.store.machine(machine).await?;
+        // One that was never asked for: nothing is there to be released, and nothing to be told.
+        if row.is_some() {
+            let note = Note::new("machine.released", "its step is over");
+            notes.push(note.fact("machine", machine.to_string()));
         }
-        let _ = run;
-        self.commit(tx).await
+        let mut tx = crate::commit::written(scribe, notes);
+        tx.completed = vec![done];
+        tx.machines = row.into_iter().collect();
+        for row in &mut tx.machines {
+            row.state = store::record::MachineState::Released;
+        }
+        let committed = self.commit(tx).await;
+        if committed.is_err() {
+            pending.give_back(waiting);
+        }
+        committed
     }
 
     /// Completes a claim that asks for nothing more.
@@ -303,9 +335,14 @@ impl House {
         [MachineId::fresh(&*self.clock), MachineId::fresh(&*self.clock)]
     }
 
-    fn drop_machines(&self, step: Step) {
+    /// Takes a step's machines away and waits until they have told everything.
+    async fn drop_machines(&self, step: Step) {
         for machine in step.machines() {
-            drop(self.take_machine(machine));
+            if let Some(machine) = self.take_machine(machine)
+                && let Err(error) = machine.close().await
+            {
+                tracing::warn!(%error, "a machine was not taken away in order; the reclaimer will");
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::audit::Scribe;
 use crate::error::HouseError;
 use crate::facts::Facts;
 use crate::failpoint::Failpoint;
+use crate::pending::Pending;
 use crate::progress::Listener;
 use crate::worker::Worker;
 
@@ -116,6 +117,8 @@ pub struct House {
     memos: Mutex<BTreeMap<(RunId, CommitId), Arc<Memo>>>,
     /// The base that was read last: repository and commit, and its files. The steps of one run ask for the same.
     base_files: Mutex<Option<(Place, Arc<FileSet>)>>,
+    /// What the ledger is still to be told about each run under work, and by its machines.
+    pendings: Mutex<HashMap<RunId, Pending>>,
     leave: CancellationToken,
 }
 
@@ -147,6 +150,7 @@ impl House {
             machines: Mutex::new(HashMap::new()),
             memos: Mutex::default(),
             base_files: Mutex::default(),
+            pendings: Mutex::default(),
             leave: CancellationToken::new(),
         };
         house.bury_the_dead().await?;
@@ -228,6 +232,26 @@ impl House {
     pub(crate) fn keep_base_files(&self, place: Place, files: &Arc<FileSet>) {
         let mut kept = self.base_files.lock().unwrap_or_else(PoisonError::into_inner);
         *kept = Some((place, Arc::clone(files)));
+    }
+
+    /// The list of what the ledger is still to be told about a run: the same one for every step and machine of it.
+    pub(crate) fn pending(&self, run: RunId) -> Pending {
+        let mut pendings = self.pendings.lock().unwrap_or_else(PoisonError::into_inner);
+        pendings.entry(run).or_default().clone()
+    }
+
+    /// Tells the ledger what is left to be told about a run that rests.
+    pub(crate) async fn tell_the_rest(&self, run: RunId) -> Result<(), HouseError> {
+        let left = {
+            let mut pendings = self.pendings.lock().unwrap_or_else(PoisonError::into_inner);
+            pendings.remove(&run)
+        };
+        let Some(taken) = left.map(|left| left.take()) else { return Ok(()) };
+        if taken.notes.is_empty() {
+            return Ok(());
+        }
+        let scribe = self.scribe_of(&self.load(run).await?)?;
+        self.write_notes(&scribe, taken.notes).await
     }
 
     pub(crate) fn keep_machine(&self, machine: Box<dyn Machine>) {

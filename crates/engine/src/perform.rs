@@ -6,11 +6,12 @@ use runs::{Done, FailureClass, Step};
 use store::record::{Proposal, RunRow};
 use store::transaction::Write;
 
-use crate::audit::{Note, Pending, Scribe};
+use crate::audit::{Note, Scribe};
 use crate::commit::Along;
 use crate::error::HouseError;
 use crate::facts::Facts;
 use crate::house::House;
+use crate::pending::Pending;
 
 mod act;
 mod escalate;
@@ -102,7 +103,7 @@ impl<'a> Stage<'a> {
             house,
             run: row.id,
             agent,
-            notes: Pending::default(),
+            notes: house.pending(row.id),
             scribe: house.scribe_of(row)?,
             facts,
             attempt,
@@ -133,7 +134,7 @@ impl<'a> Stage<'a> {
     /// What goes with the command that the step ends in.
     pub(crate) fn close(self) -> (Facts, Along) {
         let along = Along {
-            notes: self.notes.take(),
+            notes: self.notes.take().notes,
             proposals: self.proposals,
             supersedes: self.supersedes,
             ..Along::default()

@@ -8,14 +8,12 @@ use domain::exec::{Exec, ExecResult};
 use domain::limit::FILE_READ_MAX_BYTES;
 use sandbox::port::{Machine, MachinePath, OutputSink, SandboxError};
 
-use crate::audit::{Note, Pending};
+use crate::audit::Note;
+use crate::pending::Pending;
 use crate::progress::{Listener, Progress};
 
 /// The most characters of a line that are shown.
 const LINE_MAX_CHARS: usize = 200;
-
-/// The most bytes of a command's output that the ledger keeps, from its end.
-const OUTPUT_KEPT_BYTES: usize = 64 * 1024;
 
 /// A machine's checkout.
 #[derive(Debug)]
@@ -45,9 +43,7 @@ struct Lost(WorkspaceError);
 #[async_trait::async_trait]
 impl Workspace for MachineWorkspace<'_> {
     async fn exec(&self, command: &Exec) -> Result<ExecResult, WorkspaceError> {
-        run(self.machine, command, &self.notes, &self.listener)
-            .await
-            .map_err(|error| Lost::from(error).0)
+        run(self.machine, command, &self.listener).await.map_err(|error| Lost::from(error).0)
     }
 
     async fn read(&self, path: &RepoPath) -> Result<Option<Vec<u8>>, WorkspaceError> {
@@ -81,39 +77,20 @@ impl Workspace for MachineWorkspace<'_> {
     }
 }
 
-/// Runs a command in a machine; the ledger gets the command, its exit status and the end of its output.
+/// Runs a command in a machine; whoever watches sees it. The machine itself tells the ledger.
 pub(crate) async fn run(
     machine: &dyn Machine,
     command: &Exec,
-    notes: &Pending,
     listener: &Arc<dyn Listener>,
 ) -> Result<ExecResult, SandboxError> {
-    let shown = command.display();
-    listener.hear(&Progress::Command { command: shown.clone(), purpose: command.purpose.clone() });
+    let (command_shown, purpose) = (command.display(), command.purpose.clone());
+    listener.hear(&Progress::Command { command: command_shown, purpose });
     let mut sink = Lines::new(listener.clone());
     let result = machine.exec(command, &mut sink).await;
-    let note = Note::new("command.ran", command.purpose.clone())
-        .fact("machine", machine.id().to_string())
-        .fact("command", shown)
-        .fact("folder", command.cwd.as_str());
-    match &result {
-        Ok(done) => {
-            listener
-                .hear(&Progress::CommandDone { exit: done.exit.shell_code(), millis: done.millis });
-            let note = note
-                .fact("exit", done.exit.shell_code())
-                .fact("millis", done.millis)
-                .payload("stdout", end_of(&done.stdout))
-                .payload("stderr", end_of(&done.stderr));
-            notes.add(note);
-        }
-        Err(error) => notes.add(note.fact("failed", crate::chain(error))),
+    if let Ok(done) = &result {
+        listener.hear(&Progress::CommandDone { exit: done.exit.shell_code(), millis: done.millis });
     }
     result
-}
-
-fn end_of(bytes: &[u8]) -> Vec<u8> {
-    bytes.get(bytes.len().saturating_sub(OUTPUT_KEPT_BYTES)..).unwrap_or_default().to_vec()
 }
 
 /// Cuts output into lines and shows them.

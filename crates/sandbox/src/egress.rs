@@ -72,6 +72,8 @@ pub struct Limits {
     pub whole_ms: u64,
     /// Requests of one machine that are under way at once; more wait.
     pub requests_max: usize,
+    /// Requests of one machine in all, refused ones too; more are refused, and counted instead of recorded.
+    pub requests_total_max: u64,
     /// Connections of one machine that are open at once; more wait.
     pub connections_max: usize,
     /// The largest request head, in bytes.
@@ -87,6 +89,7 @@ impl Default for Limits {
             idle_ms: 60_000,
             whole_ms: 30 * 60_000,
             requests_max: 48,
+            requests_total_max: 20_000,
             connections_max: 192,
             head_max_bytes: 32 * 1024,
             request_body_max_bytes: 1024 * 1024,
@@ -143,6 +146,7 @@ impl Gateway {
             audit,
             requests: Arc::new(Semaphore::new(limits.requests_max)),
             connections: Semaphore::new(limits.connections_max),
+            asked: std::sync::atomic::AtomicU64::new(0),
         };
         Ok(Door { inner: Arc::new(inner), ca_certificate_pem })
     }

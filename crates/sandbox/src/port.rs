@@ -59,6 +59,8 @@ pub struct EgressRule {
     pub methods: Vec<String>,
     /// Path globs (`*` within a part, `**` across parts), matched on the normalised path.
     pub paths: Vec<String>,
+    /// Whether a request may carry a query; where not, one that does is refused.
+    pub queries: bool,
     /// Path globs whose answers never change, so that the host may keep them.
     pub immutable: Vec<String>,
     /// What the host adds to the request so that the registry lets it in; the machine never sees it.

@@ -22,8 +22,7 @@ pub(super) async fn export(stage: &mut Stage<'_>, id: MachineId) -> Result<Done,
     let folder = stage.house.scratch()?;
     let bundle = folder.path().join("change.bundle");
     for command in forge::export::commands(&base, TRANSFER_FOLDER, stage.facts.shallow) {
-        let result =
-            crate::workspace::run(&*held, &command, &stage.notes, &stage.house.listener).await?;
+        let result = crate::workspace::run(&*held, &command, &stage.house.listener).await?;
         if !result.success() {
             return Err(StepError::agent(format!(
                 "`{}` failed: {}",

@@ -16,6 +16,7 @@ use tokio::io::AsyncWriteExt as _;
 use super::{Stage, StepError};
 use crate::audit::Note;
 use crate::progress::Progress;
+use crate::recorded::{Recorded, Requests};
 
 /// Processes and threads that a machine may have.
 const PROCESSES_MAX: u32 = 4096;
@@ -56,10 +57,11 @@ impl Stage<'_> {
             made_at: self.house.clock.now(),
         }];
         self.house.commit(tx).await?;
-        let audit: Arc<dyn EgressAudit> = Arc::new(self.notes.clone());
+        let audit: Arc<dyn EgressAudit> =
+            Arc::new(Requests { machine: id, notes: self.notes.clone() });
         let machine = workshop.sandbox.launch(&spec, audit).await?;
         self.house.failpoint.hit("machine-launched");
-        Ok(machine)
+        Ok(Box::new(Recorded::new(machine, self.notes.clone())))
     }
 
     fn spec(&self, id: MachineId) -> Result<MachineSpec, StepError> {
@@ -94,6 +96,8 @@ impl Stage<'_> {
                         plain_http: false,
                         methods: methods.clone(),
                         paths: paths.clone(),
+                        // Whoever names a host in a definition says what it may be told.
+                        queries: true,
                         immutable: Vec::new(),
                         authorization: None,
                         response_max_bytes: HOST_RESPONSE_MAX_BYTES,

@@ -260,6 +260,6 @@ impl Stage<'_> {
         command: &domain::exec::Exec,
     ) -> Result<ExecResult, StepError> {
         let listener = &self.house.listener;
-        Ok(crate::workspace::run(machine, command, &self.notes, listener).await?)
+        Ok(crate::workspace::run(machine, command, listener).await?)
     }
 }

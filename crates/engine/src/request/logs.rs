@@ -158,6 +158,7 @@ fn said(entry: &Entry) -> String {
             let millis = number("millis").unwrap_or_default();
             format!("$ {}  ({exit}, {millis} ms)", text("command").unwrap_or("?"))
         }
+        "command.begun" => format!("$ {}  (begins)", text("command").unwrap_or("?")),
         "egress.allowed" | "egress.refused" => {
             let [method, host, path] =
                 ["method", "host", "path"].map(|name| text(name).unwrap_or("?"));

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::body::{self, Body, Terms};
 use super::door::Inner;
-use super::entry::Entry;
+use super::entry::{Entry, Line};
 use super::fields;
 use super::kept;
 use super::policy::Rule;
@@ -61,12 +61,29 @@ pub(crate) async fn answer(
         Err(error) => {
             let host = parts.uri.host().map(str::to_owned);
             let host = host.or_else(|| tunnel.map(|tunnel| tunnel.host.clone()));
-            let entry =
-                door.entry(parts.method.as_str(), &host.unwrap_or_default(), parts.uri.path());
+            let host = host.unwrap_or_default();
+            let port = parts.uri.port_u16().or_else(|| tunnel.map(|tunnel| tunnel.port));
+            let entry = door.entry(&Line {
+                method: parts.method.as_str(),
+                host: &host,
+                port: port.unwrap_or_default(),
+                target: parts.uri.path(),
+                query: parts.uri.query(),
+            });
             return refused(entry, &Refusal::new(StatusCode::BAD_REQUEST, error.to_string()));
         }
     };
-    let mut entry = door.entry(&asked.method, &asked.authority.host, &asked.path);
+    let mut entry = door.entry(&Line {
+        method: &asked.method,
+        host: &asked.authority.host,
+        port: asked.authority.port,
+        target: &asked.path,
+        query: asked.query.as_deref(),
+    });
+    if let Some(reason) = entry.spent() {
+        let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, reason);
+        return refused(entry, &refusal);
+    }
     let rule = match door.policy.judge(&asked) {
         Ok(rule) => rule,
         Err(reason) => return refused(entry, &Refusal::new(StatusCode::FORBIDDEN, reason)),

@@ -16,23 +16,57 @@ const PATH_MAX: usize = 2048;
 pub(crate) struct Entry {
     audit: Arc<dyn EgressAudit>,
     record: Option<EgressRecord>,
+    spent: Option<String>,
+}
+
+/// What is known of a request when its line begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Line<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) host: &'a str,
+    /// 0 where none could be read.
+    pub(crate) port: u16,
+    /// The path, or the whole target as it was sent.
+    pub(crate) target: &'a str,
+    /// Where it stands apart from the target.
+    pub(crate) query: Option<&'a str>,
 }
 
 impl Entry {
     /// A request that nobody has decided about yet.
-    pub(crate) fn new(audit: &Arc<dyn EgressAudit>, method: &str, host: &str, path: &str) -> Self {
-        let path = path.split('?').next().unwrap_or_default();
+    pub(crate) fn new(audit: &Arc<dyn EgressAudit>, line: &Line<'_>) -> Self {
+        let (path, own) = match line.target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (line.target, None),
+        };
+        let query = line.query.or(own).map(|query| domain::Digest::of(query.as_bytes()));
         let record = EgressRecord {
-            method: printable(method, METHOD_MAX),
-            host: printable(host, HOST_MAX),
+            method: printable(line.method, METHOD_MAX),
+            host: printable(line.host, HOST_MAX),
+            port: line.port,
             path: printable(path, PATH_MAX),
+            query,
             allowed: false,
             rule: String::new(),
             status: None,
             bytes: 0,
             cached: false,
         };
-        Self { audit: Arc::clone(audit), record: Some(record) }
+        Self { audit: Arc::clone(audit), record: Some(record), spent: None }
+    }
+
+    /// A request beyond what the machine may ask in all. It is refused for `reason`; only the first is put on record.
+    pub(crate) fn beyond(mut self, reason: String, first: bool) -> Self {
+        if !first {
+            self.record = None;
+        }
+        self.spent = Some(reason);
+        self
+    }
+
+    /// Why nothing more may be asked.
+    pub(crate) fn spent(&self) -> Option<&str> {
+        self.spent.as_deref()
     }
 
     /// Changes the line; without effect once it is closed.

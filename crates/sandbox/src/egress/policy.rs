@@ -96,9 +96,16 @@ impl Policy {
         if of_path.is_empty() {
             return Err(format!("no rule for the path `{path}` on {authority}"));
         }
-        of_path.iter().find(|rule| rule.rule.methods.contains(&asked.method)).copied().ok_or_else(
-            || format!("no rule for the method {} of `{path}` on {authority}", asked.method),
-        )
+        let of_method: Vec<&Rule> =
+            of_path.into_iter().filter(|rule| rule.rule.methods.contains(&asked.method)).collect();
+        if of_method.is_empty() {
+            let method = &asked.method;
+            return Err(format!("no rule for the method {method} of `{path}` on {authority}"));
+        }
+        of_method
+            .into_iter()
+            .find(|rule| rule.rule.queries || asked.query.is_none())
+            .ok_or_else(|| format!("no rule for a query on `{path}` of {authority}"))
     }
 }
 

@@ -15,6 +15,7 @@ use tokio_rustls::LazyConfigAcceptor;
 use super::answer::{self, Refusal};
 use super::body::{self, Body};
 use super::door::Inner;
+use super::entry::Line;
 use super::gate::{Gate, Notice};
 use super::head::Malformed;
 use super::target::{self, Authority};
@@ -49,7 +50,10 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let limit = Duration::from_millis(door.gateway.settings.limits.idle_ms);
-    let entry = door.entry("CONNECT", &authority.host, "");
+    let entry = door.entry(&connect_line(&authority.host, authority.port));
+    if let Some(reason) = entry.spent().map(str::to_owned) {
+        return entry.refuse(&reason);
+    }
     let handshake = async {
         let hello = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream)
             .await
@@ -71,7 +75,7 @@ where
     match tokio::time::timeout(limit, handshake).await {
         Ok(Ok(tls)) => {
             // A tunnel that opened is not a request; what comes through it is recorded.
-            entry.forget();
+            door.forget(entry);
             converse(door, tls, Some(&authority)).await;
         }
         Ok(Err(reason)) => entry.refuse(&reason),
@@ -145,33 +149,42 @@ fn open(
     opened: &Mutex<Option<Authority>>,
 ) -> Response<Body> {
     let (parts, _) = request.into_parts();
-    let refuse = |host: &str, refusal: &Refusal| {
-        door.entry("CONNECT", host, "").refuse(&refusal.reason);
+    let refuse = |host: &str, port: u16, refusal: &Refusal| {
+        door.entry(&connect_line(host, port)).refuse(&refusal.reason);
         refusal.response()
     };
     if let Some(tunnel) = tunnel {
         let refusal = Refusal::new(StatusCode::BAD_REQUEST, "CONNECT within a tunnel");
-        return refuse(&tunnel.host, &refusal);
+        return refuse(&tunnel.host, tunnel.port, &refusal);
     }
     let authority = match target::connect(&parts) {
         Ok(authority) => authority,
         Err(error) => {
             let refusal = Refusal::new(StatusCode::BAD_REQUEST, error.to_string());
-            return refuse(parts.uri.host().unwrap_or_default(), &refusal);
+            let port = parts.uri.port_u16().unwrap_or_default();
+            return refuse(parts.uri.host().unwrap_or_default(), port, &refusal);
         }
     };
     if let Err(reason) = door.policy.tunnel(&authority) {
-        return refuse(&authority.host, &Refusal::new(StatusCode::FORBIDDEN, reason));
+        let refusal = Refusal::new(StatusCode::FORBIDDEN, reason);
+        return refuse(&authority.host, authority.port, &refusal);
     }
     *opened.lock().unwrap_or_else(PoisonError::into_inner) = Some(authority);
     Response::new(body::whole(""))
 }
 
+const fn connect_line(host: &str, port: u16) -> Line<'_> {
+    Line { method: "CONNECT", host, port, target: "", query: None }
+}
+
 /// Puts on record what never became a request.
 fn record(door: &Inner, malformed: &Malformed, tunnel: Option<&Authority>) {
-    let host = Authority::parse(&malformed.host, Some(0)).map(|authority| authority.host);
-    let host = host.ok().or_else(|| tunnel.map(|tunnel| tunnel.host.clone())).unwrap_or_default();
-    door.entry(&malformed.method, &host, &malformed.target).refuse(malformed.reason);
+    let own_port = tunnel.map_or(0, |tunnel| tunnel.port);
+    let named = Authority::parse(&malformed.host, Some(own_port)).ok();
+    let named = named.or_else(|| tunnel.cloned());
+    let (host, port) = named.map_or((String::new(), 0), |named| (named.host, named.port));
+    let (method, target) = (malformed.method.as_str(), malformed.target.as_str());
+    door.entry(&Line { method, host: &host, port, target, query: None }).refuse(malformed.reason);
 }
 
 fn bad_request(malformed: &Malformed) -> Vec<u8> {

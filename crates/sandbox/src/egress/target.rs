@@ -4,6 +4,10 @@ use std::net::IpAddr;
 
 use http::request::Parts;
 
+/// The longest path that may be asked for, in bytes. Registries stay far below it: the longest names of packages and
+/// files have a few hundred.
+const PATH_MAX_BYTES: usize = 1024;
+
 /// The host and port that a connection or a request is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Authority {
@@ -158,6 +162,9 @@ fn host_field(parts: &Parts) -> Option<Result<&str, TargetError>> {
 /// and empty parts are resolved (RFC 3986 section 6.2.2). What servers are known to read in different ways is
 /// refused, except `%2F`, which stays as it is and matches only where a rule's own glob spells it.
 pub(crate) fn normalise(path: &str) -> Result<String, TargetError> {
+    if path.len() > PATH_MAX_BYTES {
+        return Err(TargetError::Path("more than 1024 bytes"));
+    }
     let decoded = decode(path)?;
     let mut parts: Vec<&str> = Vec::new();
     let rest = decoded.strip_prefix('/').ok_or(TargetError::Path("no leading slash"))?;

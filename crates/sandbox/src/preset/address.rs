@@ -19,6 +19,8 @@ pub(super) struct Address {
 pub(super) struct Reading<'a> {
     pub(super) name: &'a str,
     pub(super) paths: Vec<String>,
+    /// Whether the registry itself names addresses with a query.
+    pub(super) queries: bool,
     pub(super) immutable: Vec<String>,
     pub(super) max_bytes: u64,
 }
@@ -97,6 +99,7 @@ impl Address {
             plain_http: self.is_plain(),
             methods: vec!["GET".into(), "HEAD".into()],
             paths: reading.paths,
+            queries: reading.queries,
             immutable: reading.immutable,
             authorization: self.authorization.clone(),
             response_max_bytes: reading.max_bytes,

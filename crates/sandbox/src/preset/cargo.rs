@@ -109,12 +109,14 @@ async fn learn(asker: &ask::Asker, index: &str, token: Option<Secret>) -> Result
         index.rule(Reading {
             name: RULE,
             paths: parts.iter().map(|part| format!("{at}/{part}")).collect(),
+            queries: false,
             immutable: Vec::new(),
             max_bytes: INDEX_MAX_BYTES,
         }),
         download.rule(Reading {
             name: RULE,
             paths: vec![glob.clone()],
+            queries: download.url().query().is_some(),
             immutable: vec![glob],
             max_bytes: CRATE_MAX_BYTES,
         }),

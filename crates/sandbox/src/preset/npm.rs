@@ -108,12 +108,14 @@ fn of_registry(registry: &Address) -> Vec<EgressRule> {
         registry.rule(Reading {
             name: RULE,
             paths: tarballs.clone(),
+            queries: false,
             immutable: tarballs,
             max_bytes: TARBALL_MAX_BYTES,
         }),
         registry.rule(Reading {
             name: RULE,
             paths: documents.iter().map(|part| format!("{at}/{part}")).collect(),
+            queries: false,
             immutable: Vec::new(),
             max_bytes: DOCUMENT_MAX_BYTES,
         }),
@@ -152,7 +154,8 @@ async fn learn(asker: &ask::Asker, registry: &Address) -> Result<Vec<EgressRule>
         .map_err(|error| format!("{} is not understood: {error}", document.base()))?;
     for version in document.versions.values() {
         let tarball = registry.join(&version.dist.tarball)?;
-        let beside = tarball.base().starts_with(&format!("{}/{PROBE}/-/", registry.base()));
+        let beside = tarball.url().query().is_none()
+            && tarball.base().starts_with(&format!("{}/{PROBE}/-/", registry.base()));
         if !beside && !rules.iter().any(|rule| covers(rule, &tarball)) {
             rules.push(elsewhere(registry, &tarball));
         }
@@ -167,6 +170,7 @@ fn elsewhere(registry: &Address, tarball: &Address) -> EgressRule {
     tarball.clone().or_authorization(own).rule(Reading {
         name: RULE,
         paths: globs.clone(),
+        queries: tarball.url().query().is_some(),
         immutable: globs,
         max_bytes: TARBALL_MAX_BYTES,
     })
@@ -187,7 +191,9 @@ fn tarball_globs(path: &str) -> Vec<String> {
 }
 
 fn covers(rule: &EgressRule, tarball: &Address) -> bool {
-    rule.host == tarball.host() && rule.paths == tarball_globs(tarball.url().path())
+    rule.host == tarball.host()
+        && rule.paths == tarball_globs(tarball.url().path())
+        && (rule.queries || tarball.url().query().is_none())
 }
 
 #[cfg(test)]

@@ -255,6 +255,7 @@ async fn learn(
         rules.push(file.rule(Reading {
             name: RULE,
             paths: globs.clone(),
+            queries: file.url().query().is_some(),
             immutable: globs,
             max_bytes: FILE_MAX_BYTES,
         }));
@@ -263,6 +264,7 @@ async fn learn(
     rules.push(index.rule(Reading {
         name: RULE,
         paths: vec![format!("{at}/*/"), format!("{at}/*")],
+        queries: false,
         immutable: Vec::new(),
         max_bytes: PAGE_MAX_BYTES,
     }));

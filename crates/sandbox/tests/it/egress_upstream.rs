@@ -187,6 +187,7 @@ impl Upstream {
             plain_http: self.ca_pem.is_none(),
             methods: vec!["GET".into(), "HEAD".into()],
             paths: vec!["/open/**".into(), "/kept/**".into()],
+            queries: true,
             immutable: vec!["/kept/**".into()],
             authorization: None,
             response_max_bytes: 1 << 20,

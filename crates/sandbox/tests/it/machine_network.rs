@@ -36,6 +36,7 @@ fn allow(port: u16) -> NetworkPolicy {
         plain_http: true,
         methods: vec!["GET".to_owned()],
         paths: vec!["/allowed/**".to_owned()],
+        queries: true,
         immutable: Vec::new(),
         authorization: None,
         response_max_bytes: 64 * MIB,

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod egress_cache;
+mod egress_limits;
 mod egress_network;
 mod egress_presets;
 mod egress_real;

@@ -11,6 +11,7 @@ fn rule(name: &str, host: &str, methods: &[&str], paths: &[&str]) -> EgressRule 
         plain_http: false,
         methods: texts(methods),
         paths: texts(paths),
+        queries: true,
         immutable: Vec::new(),
         authorization: None,
         response_max_bytes: 1,
