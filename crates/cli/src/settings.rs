@@ -27,7 +27,8 @@ pub(crate) struct Settings {
     pub(crate) path: OsString,
     /// Where the process was started.
     pub(crate) cwd: PathBuf,
-    /// The person's name on this host.
+    /// The person's name on this host, as the kernel and the user database know it: who acts is never taken from the
+    /// environment, which everybody writes for themselves.
     pub(crate) user: String,
     /// No colours.
     pub(crate) no_color: bool,
@@ -68,16 +69,13 @@ impl Settings {
             Some(_) => format!("hob --data {}", data.display()),
             None => "hob".to_owned(),
         };
-        let uid = rustix::process::getuid().as_raw();
-        let user = variable("USER").or_else(|| variable("LOGNAME"));
         Ok(Self {
             data,
             hob,
             home,
             path: std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),
             cwd,
-            user: user
-                .unwrap_or_else(|| if uid == 0 { "root".into() } else { format!("uid-{uid}") }),
+            user: user_of(rustix::process::getuid().as_raw()),
             no_color: variable("NO_COLOR").is_some(),
             log: variable("HOB_LOG"),
             registry_timeout_ms: registry_timeout_ms(variable("HOB_REGISTRY_TIMEOUT").as_deref())?,
@@ -96,12 +94,29 @@ impl Settings {
         })
     }
 
+    /// The repository as an absolute path, or the URL as it is.
+    pub(crate) fn place(&self, repo: &str) -> String {
+        if forge::place::is_url(repo, &self.cwd) {
+            return repo.to_owned();
+        }
+        let path = self.cwd.join(repo);
+        std::fs::canonicalize(&path).unwrap_or(path).display().to_string()
+    }
+
     /// Whether only this user can reach the data folder.
     pub(crate) fn alone(&self) -> bool {
         std::fs::metadata(&self.data).is_ok_and(|data| {
             data.uid() == rustix::process::getuid().as_raw() && data.mode() & 0o077 == 0
         })
     }
+}
+
+/// The name of a user of this host; its number where it has no name that can be said.
+fn user_of(uid: u32) -> String {
+    uzers::get_user_by_uid(uid)
+        .and_then(|user| user.name().to_str().map(str::to_owned))
+        .filter(|name| !name.is_empty() && !name.chars().any(char::is_control))
+        .unwrap_or_else(|| format!("uid-{uid}"))
 }
 
 fn registry_timeout_ms(seconds: Option<&str>) -> Result<u64, Failure> {
@@ -113,4 +128,15 @@ fn registry_timeout_ms(seconds: Option<&str>) -> Result<u64, Failure> {
             format!("it is a number of seconds from 1 to {REGISTRY_TIMEOUT_MAX_S}"),
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::user_of;
+
+    #[test]
+    fn a_user_is_named_by_the_user_database_and_else_by_number() {
+        assert_eq!(user_of(0), "root");
+        assert_eq!(user_of(3_999_999_999), "uid-3999999999");
+    }
 }

@@ -55,7 +55,7 @@ pub(crate) struct Output {
 /// One run.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// The agent: a built-in name, a name in .hob/agents of the repository, or a definition's file
+    /// The agent: a name in .hob/agents of the repository's default branch (the one HEAD names), a built-in name, or a file
     pub(crate) agent: String,
     /// The repository: a path or a URL
     #[arg(long, value_name = "PATH-or-URL", default_value = ".")]
@@ -254,23 +254,29 @@ pub(crate) enum Ledger {
 pub(crate) enum Agents {
     /// List the built-in agents and those of a repository
     List {
-        /// The repository
-        #[arg(long, value_name = "PATH", default_value = ".")]
-        repo: PathBuf,
+        /// The repository, whose default branch is read (else the one around the current folder)
+        #[arg(long, value_name = "PATH-or-URL")]
+        repo: Option<String>,
         #[command(flatten)]
         output: Output,
     },
     /// Print a definition, to read or to start from
     Show {
-        /// A built-in name or a file
+        /// A built-in name, a name in .hob/agents of the repository, or a file
         agent: String,
+        /// The repository whose own definition counts, as its default branch (the one HEAD names) has it
+        #[arg(long, value_name = "PATH-or-URL")]
+        repo: Option<String>,
         #[command(flatten)]
         output: Output,
     },
     /// Read a definition strictly and say what is wrong
     Check {
-        /// A built-in name or a file
+        /// A built-in name, a name in .hob/agents of the repository, or a file
         agent: String,
+        /// The repository whose own definition counts, as its default branch (the one HEAD names) has it
+        #[arg(long, value_name = "PATH-or-URL")]
+        repo: Option<String>,
         #[command(flatten)]
         output: Output,
     },

@@ -162,7 +162,7 @@ pub enum Semantic {
 pub struct Gates {
     /// Whether checks must pass.
     pub checks: ChecksGate,
-    /// How many people must approve before a merge.
+    /// How many people must approve before a merge, at least one.
     pub approvals: u32,
 }
 
@@ -171,7 +171,7 @@ pub struct Gates {
 pub enum ChecksGate {
     /// Nothing may newly fail.
     Required,
-    /// Results are reported only.
+    /// What newly fails is told plainly, and a person decides.
     Reported,
 }
 

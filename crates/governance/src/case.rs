@@ -53,6 +53,8 @@ pub enum Standing {
     NotRun(Vec<String>),
     /// These newly fail.
     NewlyFailing(Vec<String>),
+    /// These newly fail, and the definition has that reported instead of refused.
+    Reported(Vec<String>),
 }
 
 /// A finding of a rule, in one call.

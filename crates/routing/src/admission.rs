@@ -31,13 +31,16 @@ pub enum Admission {
     },
 }
 
-/// What makes two runs the same work: agent, definition, repository, branch.
-pub fn identity(agent: &Agent, repository: &str, branch: &str) -> Digest {
+/// What makes two runs the same work: agent, definition, repository, branch, and where the advisories come from.
+pub fn identity(agent: &Agent, repository: &str, branch: &str, advisories: Option<&str>) -> Digest {
+    let known = advisories.map_or("none", |_| "from");
     Digest::of_parts([
         agent.name.as_bytes(),
         agent.version.as_bytes().as_slice(),
         repository.as_bytes(),
         branch.as_bytes(),
+        known.as_bytes(),
+        advisories.unwrap_or_default().as_bytes(),
     ])
 }
 
@@ -69,4 +72,19 @@ fn covers(patterns: &[String], repository: &str) -> bool {
         || patterns.iter().any(|pattern| {
             globset::Glob::new(pattern).is_ok_and(|g| g.compile_matcher().is_match(repository))
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_with_other_advisories_is_other_work() {
+        let text = "---\nname: small\nbrain: playbook\nplaybook: { name: remediation }\nscope: { paths: [\"*\"] }\n---\n";
+        let agent = crate::definition::read(text, &[]).unwrap();
+        let work = |advisories| identity(&agent, "/r", "HEAD", advisories);
+        assert_eq!(work(Some("/a")), work(Some("/a")));
+        assert_ne!(work(Some("/a")), work(Some("/b")));
+        assert_ne!(work(None), work(Some("")));
+    }
 }

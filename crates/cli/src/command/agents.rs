@@ -1,13 +1,17 @@
 //! `hob agents`: definitions, what there is and what is wrong with them.
 
 use domain::agent::Agent;
+use engine::request::definition::Committed;
 use serde_json::json;
 
 use crate::exit::{Exit, Failure};
 use crate::mouth;
 use crate::settings::Settings;
 use crate::usage::Agents;
-use crate::wire_up::definitions::{self, BUILT_IN};
+use crate::wire_up::{
+    self,
+    definitions::{self, BUILT_IN},
+};
 
 /// Does what was asked.
 pub(crate) async fn agents(settings: &Settings, asked: Agents) -> Result<Exit, Failure> {
@@ -17,11 +21,12 @@ pub(crate) async fn agents(settings: &Settings, asked: Agents) -> Result<Exit, F
             for (name, text) in BUILT_IN {
                 found.push(line(name, "built in", text));
             }
-            let folder = settings.cwd.join(repo).join(".hob/agents");
-            for path in markdown_files(&folder) {
-                let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-                let text = std::fs::read_to_string(&path).unwrap_or_default();
-                found.push(line(&name, &path.display().to_string(), &text));
+            for one in committed(settings, repo.as_deref()).await? {
+                let from = format!(".hob/agents/{}.md", one.name);
+                found.push(match one.text {
+                    Ok(text) => line(&one.name, &from, &text),
+                    Err(problem) => broken(&one.name, &from, &problem),
+                });
             }
             if output.json {
                 mouth::json(&found)?;
@@ -37,16 +42,16 @@ pub(crate) async fn agents(settings: &Settings, asked: Agents) -> Result<Exit, F
                 }
             }
         }
-        Agents::Show { agent, output } => {
-            let text = definitions::find_here(settings, &agent)?;
+        Agents::Show { agent, repo, output } => {
+            let text = definitions::find_here(settings, &agent, repo.as_deref()).await?;
             if output.json {
                 mouth::json(&json!({ "name": agent, "text": text }))?;
             } else {
                 mouth::data(text.trim_end());
             }
         }
-        Agents::Check { agent, output } => {
-            let text = definitions::find_here(settings, &agent)?;
+        Agents::Check { agent, repo, output } => {
+            let text = definitions::find_here(settings, &agent, repo.as_deref()).await?;
             let read = read(&text);
             if output.json {
                 let problem = read.as_ref().err().cloned();
@@ -77,18 +82,20 @@ fn line(name: &str, from: &str, text: &str) -> serde_json::Value {
             let about = about.replace('\n', " ");
             json!({ "name": agent.name, "from": from, "valid": true, "version": agent.version, "about": about })
         }
-        Err(problem) => {
-            json!({ "name": name, "from": from, "valid": false, "about": format!("not valid: {problem}") })
-        }
+        Err(problem) => broken(name, from, &problem),
     }
 }
 
-fn markdown_files(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut paths: Vec<_> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|e| e == "md"))
-        .collect();
-    paths.sort();
-    paths
+fn broken(name: &str, from: &str, problem: &str) -> serde_json::Value {
+    json!({ "name": name, "from": from, "valid": false, "about": format!("not valid: {problem}") })
+}
+
+/// What the default branch of a repository holds: of the one that is named, else of the one around the current folder,
+/// where there is one.
+async fn committed(settings: &Settings, repo: Option<&str>) -> Result<Vec<Committed>, Failure> {
+    let place = settings.place(repo.unwrap_or("."));
+    if repo.is_none() && forge::Source::find(&place, &settings.cwd).is_err() {
+        return Ok(Vec::new());
+    }
+    Ok(wire_up::house(settings).await?.committed_definitions(&place).await?)
 }

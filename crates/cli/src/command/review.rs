@@ -54,6 +54,13 @@ pub(crate) async fn review(settings: &Settings, asked: Review) -> Result<Exit, F
                 mouth::say("already approved by you");
             }
             told(&review, output)?;
+            if review.requester.as_deref() == Some(actor.name.as_str()) {
+                mouth::say(&format!(
+                    "note: {} approves their own request; that is possible because only this user can reach \
+                     the data folder, and the ledger says so",
+                    actor.name
+                ));
+            }
         }
         Review::Reject { proposal, why, output } => {
             let review = house.reject(&actor, proposal, &why).await?;
@@ -102,13 +109,14 @@ fn details(review: &Shown) -> String {
     let target = review.target.as_deref().unwrap_or("no branch");
     let held = review.mirror.as_ref().map(|folder| format!(" in {folder}")).unwrap_or_default();
     format!(
-        "branch {}{held} onto {target}\nbase {}\nhead {}\ndigest {}\nrun {} of {}\napproved by: {}\n\n{}",
+        "branch {}{held} onto {target}\nbase {}\nhead {}\ndigest {}\nrun {} of {}, asked for by {}\napproved by: {}\n\n{}",
         review.branch,
         review.base,
         review.head,
         review.digest,
         review.run,
         review.agent,
+        review.requester.as_deref().unwrap_or("nobody"),
         if review.approvals.is_empty() { "nobody".to_owned() } else { review.approvals.join(", ") },
         review.body.trim_end()
     )

@@ -16,7 +16,7 @@ use crate::wire_up::{self, definitions};
 
 /// Runs an agent on a repository and says what came of it.
 pub(crate) async fn run(settings: &Settings, asked: Run) -> Result<Exit, Failure> {
-    let place = place(settings, &asked.repo);
+    let place = settings.place(&asked.repo);
     let definition = definitions::find(settings, &asked.agent, &place).await?;
     let advisories = match &asked.advisories {
         Some(path) => Some(existing(settings, path)?),
@@ -105,15 +105,6 @@ async fn drive(
             _ = terminate.recv() => house.leave(),
         }
     }
-}
-
-/// The repository as an absolute path, or the URL as it is.
-fn place(settings: &Settings, repo: &str) -> String {
-    if forge::place::is_url(repo, &settings.cwd) {
-        return repo.to_owned();
-    }
-    let path = settings.cwd.join(repo);
-    std::fs::canonicalize(&path).unwrap_or(path).display().to_string()
 }
 
 fn existing(settings: &Settings, path: &Path) -> Result<String, Failure> {

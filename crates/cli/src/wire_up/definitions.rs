@@ -1,4 +1,4 @@
-//! Where definitions come from: built in, from a file, or from the repository's default branch.
+//! Where definitions come from: built in, from a file, or from the tip of the repository's default branch.
 
 use std::path::Path;
 
@@ -14,49 +14,38 @@ pub(crate) const BUILT_IN: [(&str, &str); 2] = [
 /// The largest file that is read as a definition, in bytes.
 const FILE_MAX_BYTES: u64 = 1024 * 1024;
 
-/// Finds a definition's text: a file where the word looks like a path, a definition of the repository, a
-/// built-in one.
+/// Finds a definition's text: a file where the word looks like a path, a definition that the repository's
+/// default branch holds, a built-in one. What a work tree holds decides nothing.
 pub(crate) async fn find(
     settings: &Settings,
     word: &str,
     repository: &str,
 ) -> Result<String, Failure> {
-    if word.contains('/') || word.ends_with(".md") {
+    if is_path(word) {
         return file(&settings.cwd.join(word));
     }
-    if forge::place::is_url(repository, &settings.cwd) {
-        let house = crate::wire_up::house(settings).await?;
-        return match house.committed_definition(repository, word).await? {
-            Some(text) => Ok(text),
-            None => built_in(word),
-        };
-    }
-    let own = Path::new(repository).join(".hob/agents").join(format!("{word}.md"));
-    if own.is_file() {
-        return committed(settings, repository, word).await;
-    }
-    built_in(word)
-}
-
-/// Finds a definition's text without a repository.
-pub(crate) fn find_here(settings: &Settings, word: &str) -> Result<String, Failure> {
-    if word.contains('/') || word.ends_with(".md") {
-        file(&settings.cwd.join(word))
-    } else {
-        built_in(word)
-    }
-}
-
-/// A definition of the repository counts as it is committed on the branch that HEAD is on, never as it
-/// lies in the work tree: what somebody is about to change does not decide how it is judged.
-async fn committed(settings: &Settings, repository: &str, word: &str) -> Result<String, Failure> {
     let house = crate::wire_up::house(settings).await?;
-    house.committed_definition(repository, word).await?.ok_or_else(|| {
-        Failure::fixable(
-            format!("`.hob/agents/{word}.md` is in the work tree and not in a commit"),
-            "commit it first: definitions are read from commits only",
-        )
-    })
+    match house.committed_definition(repository, word).await? {
+        Some(text) => Ok(text),
+        None => built_in(word),
+    }
+}
+
+/// Finds a definition's text, in a repository where one is named.
+pub(crate) async fn find_here(
+    settings: &Settings,
+    word: &str,
+    repository: Option<&str>,
+) -> Result<String, Failure> {
+    match repository {
+        Some(repository) => find(settings, word, &settings.place(repository)).await,
+        None if is_path(word) => file(&settings.cwd.join(word)),
+        None => built_in(word),
+    }
+}
+
+fn is_path(word: &str) -> bool {
+    word.contains('/') || word.ends_with(".md")
 }
 
 fn file(path: &Path) -> Result<String, Failure> {

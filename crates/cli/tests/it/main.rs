@@ -25,6 +25,8 @@ mod logs;
 #[cfg(test)]
 mod mouth;
 #[cfg(test)]
+mod own_definition;
+#[cfg(test)]
 mod remote;
 #[cfg(test)]
 mod review;

@@ -32,7 +32,8 @@ fn a_proposal_is_looked_at_approved_and_merged() {
 
     let of_other_bytes = format!("sha256:{}", "0".repeat(64));
     house.hob(&["review", "approve", id, "--digest", &of_other_bytes]).expect(4);
-    house.hob(&["review", "approve", id]).expect(0);
+    let approved = house.hob(&["review", "approve", id]).expect(0);
+    assert!(approved.said.contains("approves their own request"), "{}", approved.said);
     let entries = || {
         house.hob(&["ledger", "show", "--json"]).expect(0).out.matches("proposal.approved").count()
     };
@@ -91,4 +92,18 @@ fn two_at_once_make_one_proposal() {
     assert_eq!(house.branches().len(), 1);
     assert_eq!(house.reviews().len(), 1);
     house.is_tidy();
+}
+
+#[test]
+fn who_acts_is_never_taken_from_the_environment() {
+    let house = Household::with_sample();
+    let own = house.hob(&["agents", "show", "dependency-updates"]).expect(0).out;
+    let elsewhere = own.replacen("---\n", "---\nrepositories: [\"elsewhere/*\"]\n", 1);
+    std::fs::write(house.beside("own.md"), elsewhere).unwrap();
+    let mut asking = house.command(&["run", "./own.md", "--repo", "repo"]);
+    asking.env("USER", "mallory").env("LOGNAME", "mallory");
+    Told::from(asking.output().unwrap()).expect(4);
+    let log = house.hob(&["ledger", "show", "--json"]).expect(0).out;
+    assert!(log.contains("event.settled") && log.contains("local:"), "{log}");
+    assert!(!log.contains("mallory"), "{log}");
 }

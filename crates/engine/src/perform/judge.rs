@@ -1,6 +1,7 @@
 //! Judge: every governance rule reads the change and what the checks said.
 
 use domain::CommitId;
+use domain::agent::ChecksGate;
 use domain::finding::Decision;
 use governance::{Background, Case, Registry, Standing};
 use runs::Done;
@@ -85,7 +86,10 @@ fn standing(stage: &Stage<'_>) -> Standing {
     }
     let newly: Vec<String> = checks.iter().flat_map(|c| c.newly_failing.clone()).collect();
     if !newly.is_empty() {
-        return Standing::NewlyFailing(newly);
+        return match stage.agent.gates.checks {
+            ChecksGate::Required => Standing::NewlyFailing(newly),
+            ChecksGate::Reported => Standing::Reported(newly),
+        };
     }
     let not_run: Vec<String> = checks
         .iter()

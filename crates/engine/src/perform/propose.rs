@@ -1,7 +1,6 @@
 //! Propose: the branch and the review, idempotent by run.
 
 use domain::ProposalId;
-use domain::finding::Decision;
 use forge::local::Branch;
 use runs::Done;
 use serde_json::json;
@@ -28,7 +27,6 @@ pub(super) async fn propose(stage: &mut Stage<'_>) -> Result<Done, StepError> {
     stage.house.failpoint.hit("branch-pushed");
     let now = stage.house.clock.now();
     let verdict = stage.facts.verdict.clone();
-    let needs = verdict.as_ref().is_some_and(|v| v.decision == Decision::NeedsApproval);
     let proposal = Proposal {
         id: ProposalId::fresh(&*stage.house.clock),
         revision: 0,
@@ -52,7 +50,7 @@ pub(super) async fn propose(stage: &mut Stage<'_>) -> Result<Done, StepError> {
             "mirror": stage.holder()?,
             "target": stage.facts.branch,
             "requester": stage.facts.request.actor.name,
-            "approvals_needed": stage.agent.gates.approvals.max(u32::from(needs)),
+            "approvals_needed": stage.agent.gates.approvals.max(1),
             "verdict": verdict,
             "checks": stage.facts.checks,
             "updates": outcome.updates,
@@ -87,9 +85,10 @@ impl From<forge::local::LocalError> for StepError {
     fn from(error: forge::local::LocalError) -> Self {
         let reason = format!("{}; {}", crate::chain(&error), error.hint());
         match error {
+            // The repository's state may be another one soon; if it stays, people are told. It is no verdict.
             forge::local::LocalError::Refused { .. }
-            | forge::local::LocalError::Elsewhere { .. } => Self::policy(reason),
-            forge::local::LocalError::Fence(_)
+            | forge::local::LocalError::Elsewhere { .. }
+            | forge::local::LocalError::Fence(_)
             | forge::local::LocalError::Mirror(_)
             | forge::local::LocalError::View(_)
             | forge::local::LocalError::Git(_)

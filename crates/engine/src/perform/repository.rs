@@ -18,11 +18,12 @@ impl From<forge::mirror::MirrorError> for StepError {
     fn from(error: forge::mirror::MirrorError) -> Self {
         let reason = format!("{}; {}", crate::chain(&error), error.hint());
         match error {
+            forge::mirror::MirrorError::TooLarge { .. } => Self::budget(reason),
+            // The repository may come back; if it does not, people are told. Nothing of it is a verdict.
             forge::mirror::MirrorError::Place(_)
             | forge::mirror::MirrorError::View(_)
-            | forge::mirror::MirrorError::TooLarge { .. }
-            | forge::mirror::MirrorError::NoCommit { .. } => Self::policy(reason),
-            forge::mirror::MirrorError::Fetch { .. }
+            | forge::mirror::MirrorError::NoCommit { .. }
+            | forge::mirror::MirrorError::Fetch { .. }
             | forge::mirror::MirrorError::Busy { .. }
             | forge::mirror::MirrorError::Io { .. }
             | forge::mirror::MirrorError::Git(_) => Self::infrastructure(reason),
@@ -37,9 +38,8 @@ impl From<forge::tree::TreeError> for StepError {
             forge::tree::TreeError::Open { .. } | forge::tree::TreeError::Object { .. } => {
                 Self::infrastructure(reason)
             }
-            forge::tree::TreeError::Limit { .. } | forge::tree::TreeError::Path { .. } => {
-                Self::policy(reason)
-            }
+            forge::tree::TreeError::Limit { .. } => Self::budget(reason),
+            forge::tree::TreeError::Path { .. } => Self::agent(reason),
         }
     }
 }
@@ -48,7 +48,7 @@ impl Stage<'_> {
     /// Where the repository is.
     pub(super) fn source(&self) -> Result<Source, StepError> {
         Source::find(&self.facts.request.source, std::path::Path::new("/")).map_err(|error| {
-            StepError::policy(format!("{}; {}", crate::chain(&error), error.hint()))
+            StepError::infrastructure(format!("{}; {}", crate::chain(&error), error.hint()))
         })
     }
 
@@ -174,5 +174,33 @@ fn content(blob: Blob) -> Content {
         Blob::TooLarge { size } | Blob::LfsPointer { size } => Content::TooLarge(size),
         Blob::Symlink { target } => Content::Symlink(target),
         Blob::Submodule { .. } | Blob::Folder => Content::Submodule,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use forge::local::LocalError;
+    use forge::mirror::MirrorError;
+    use forge::tree::TreeError;
+    use runs::FailureClass;
+
+    use super::*;
+
+    #[test]
+    fn what_a_repository_cannot_give_is_never_called_a_refusal_of_governance() {
+        let word = || "x".to_owned();
+        let place = Source::find("/no/such/folder", std::path::Path::new("/")).unwrap_err();
+        let errors: [StepError; 7] = [
+            MirrorError::Place(place).into(),
+            MirrorError::NoCommit { place: word(), reason: word(), hint: word() }.into(),
+            MirrorError::TooLarge { place: word(), bytes: 1 }.into(),
+            TreeError::Limit { limit: word() }.into(),
+            TreeError::Path { path: word(), reason: word() }.into(),
+            LocalError::Refused { reason: word(), hint: word() }.into(),
+            LocalError::Elsewhere { place: word(), merge: word(), publish: word() }.into(),
+        ];
+        for error in errors {
+            assert_ne!(error.class, FailureClass::Policy, "{}", error.reason);
+        }
     }
 }

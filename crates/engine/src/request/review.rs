@@ -25,6 +25,8 @@ pub struct Review {
     pub run: domain::RunId,
     /// Its agent.
     pub agent: String,
+    /// Who asked for it, where a person did.
+    pub requester: Option<String>,
     /// The repository as its user named it.
     pub repository: String,
     /// What became of it.
@@ -85,6 +87,7 @@ fn review(proposal: &Proposal) -> Review {
         id: proposal.id,
         run: proposal.run,
         agent: proposal.agent.clone(),
+        requester: text(proposal, "requester"),
         repository: text(proposal, "source").unwrap_or_else(|| proposal.repository.clone()),
         state: proposal.state.name(),
         branch: proposal.branch.clone(),

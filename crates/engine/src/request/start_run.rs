@@ -123,7 +123,8 @@ impl House {
         looked: &Looked,
     ) -> Result<RunId, HouseError> {
         let Looked { agent, repository } = looked;
-        let work = identity(agent, repository, asked.branch.as_deref().unwrap_or("HEAD"));
+        let branch = asked.branch.as_deref().unwrap_or("HEAD");
+        let work = identity(agent, repository, branch, asked.advisories.as_deref());
         for _ in 0..RACES_MAX {
             let standing = self.standing(&agent.name, repository, &work.to_string()).await?;
             let event = self.event(actor, &asked, &agent.name);

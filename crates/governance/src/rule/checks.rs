@@ -7,7 +7,7 @@ use crate::case::{Case, Standing, finding};
 
 pub(super) const RULE: Rule = Rule {
     id: "checks",
-    about: "Nothing may newly fail; where nothing was run, a person decides.",
+    about: "Nothing may newly fail; where nothing was run, or what fails is reported only, a person decides.",
     check,
 };
 
@@ -22,6 +22,13 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
         Standing::NotRun(commands) => (
             Severity::NeedsApproval,
             format!("could not be run, on the base neither: {}", commands.join(", ")),
+        ),
+        Standing::Reported(names) => (
+            Severity::NeedsApproval,
+            format!(
+                "newly failing, which the definition has reported only (`gates.checks`): {}",
+                names.join(", ")
+            ),
         ),
         Standing::NewlyFailing(names) => {
             (Severity::Deny, format!("newly failing: {}", names.join(", ")))

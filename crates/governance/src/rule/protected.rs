@@ -11,8 +11,9 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-/// Folders (with everything below) that are protected at any depth.
-const FOLDERS: [&str; 11] = [
+/// Folders that are protected at any depth, with everything below, and also as the name of a file or a link: what
+/// takes a folder's place decides in its stead.
+const FOLDERS: [&str; 18] = [
     ".github",
     ".gitlab",
     ".forgejo",
@@ -24,22 +25,54 @@ const FOLDERS: [&str; 11] = [
     ".husky",
     ".ci",
     ".woodpecker",
+    ".drone",
+    ".semaphore",
+    ".teamcity",
+    ".azure-pipelines",
+    ".azuredevops",
+    ".lefthook",
+    ".builds",
 ];
 
 /// File names that are protected at any depth, in lower case.
-const FILES: [&str; 20] = [
+const FILES: [&str; 45] = [
     "codeowners",
     "owners",
     ".gitattributes",
     ".gitmodules",
     ".gitignore",
+    ".gitconfig",
     ".gitlab-ci.yml",
+    ".gitlab-ci.yaml",
     ".travis.yml",
+    ".travis.yaml",
     "azure-pipelines.yml",
+    "azure-pipelines.yaml",
     "bitbucket-pipelines.yml",
+    "bitbucket-pipelines.yaml",
     "jenkinsfile",
+    ".drone.yml",
+    ".drone.yaml",
+    ".drone.star",
+    ".drone.jsonnet",
+    ".woodpecker.yml",
+    ".woodpecker.yaml",
+    "appveyor.yml",
+    "appveyor.yaml",
+    ".appveyor.yml",
+    ".appveyor.yaml",
+    ".cirrus.yml",
+    ".cirrus.yaml",
+    ".cirrus.star",
+    ".build.yml",
+    "wercker.yml",
+    "codefresh.yml",
+    "cloudbuild.yaml",
+    "cloudbuild.yml",
+    "buildspec.yml",
+    "buildspec.yaml",
     ".pre-commit-config.yaml",
-    "lefthook.yml",
+    ".pre-commit-config.yml",
     ".npmrc",
     ".yarnrc",
     ".yarnrc.yml",
@@ -49,6 +82,15 @@ const FILES: [&str; 20] = [
     "agents.md",
     "claude.md",
 ];
+
+/// Runners of git hooks whose configuration has many endings: `lefthook.yaml`, `.lefthook-local.toml`, `.huskyrc.js`.
+const HOOKS: [&str; 4] = ["lefthook", "lefthook-local", "huskyrc", "lintstagedrc"];
+
+/// Whether a file is a tool's configuration: its name, with or without a leading dot and an ending.
+fn is_of(name: &str, tool: &str) -> bool {
+    let name = name.strip_prefix('.').unwrap_or(name);
+    name.strip_prefix(tool).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
 
 fn check(case: &Case<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -67,8 +109,12 @@ fn protected(path: &str) -> Option<String> {
     let mut parts = path.split('/').peekable();
     while let Some(part) = parts.next() {
         let last = parts.peek().is_none();
-        if !last && FOLDERS.contains(&part) {
-            return Some(format!("everything in `{part}`"));
+        if FOLDERS.contains(&part) {
+            let what = if last { "the place of" } else { "everything in" };
+            return Some(format!("{what} `{part}`"));
+        }
+        if last && HOOKS.iter().any(|hooks| is_of(part, hooks)) {
+            return Some(format!("`{part}`"));
         }
         if last && FILES.contains(&part) {
             return Some(format!("`{part}`"));
@@ -95,6 +141,16 @@ mod tests {
             ".GitAttributes",
             "crates/a/.cargo/config.toml",
             ".NPMRC",
+            ".gitlab-ci.yaml",
+            "sub/.pre-commit-config.yml",
+            "lefthook.yaml",
+            ".lefthook-local.toml",
+            ".drone.yml",
+            "appveyor.yml",
+            ".husky",
+            "sub/.hob",
+            ".github",
+            ".huskyrc.js",
         ] {
             assert!(protected(path).is_some(), "{path}");
         }
@@ -102,7 +158,14 @@ mod tests {
 
     #[test]
     fn ordinary_files_are_not() {
-        for path in ["Cargo.toml", "src/github/mod.rs", "owners/readme.txt", "cargo/config.toml"] {
+        for path in [
+            "Cargo.toml",
+            "src/github/mod.rs",
+            "owners/readme.txt",
+            "cargo/config.toml",
+            "husky.md",
+            "lefthooks.rs",
+        ] {
             assert_eq!(protected(path), None, "{path}");
         }
     }

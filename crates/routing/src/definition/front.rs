@@ -326,7 +326,7 @@ pub struct GatesFront {
 pub enum ChecksName {
     /// Nothing may newly fail.
     Required,
-    /// Results are reported only.
+    /// What newly fails is told, and a person decides.
     Reported,
 }
 
@@ -334,7 +334,8 @@ pub enum ChecksName {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalsFront {
-    /// How many people.
+    /// How many people, from 1: nothing changes until a person approves it.
+    #[schemars(range(min = 1, max = 100))]
     pub count: u32,
     /// From whom.
     pub from: Option<ApproversName>,

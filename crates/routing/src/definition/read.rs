@@ -16,6 +16,9 @@ use super::overrides::{OverrideError, Setting};
 /// The largest definition, in bytes.
 pub(super) const DEFINITION_MAX_BYTES: usize = 256 * 1024;
 
+/// The most approvals that a definition may ask for.
+const APPROVALS_MAX: u32 = 100;
+
 /// Why a text is no definition.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DefinitionError {
@@ -119,12 +122,13 @@ fn build(front: Front, version: Digest, instructions: String) -> Result<Agent, D
         return Err(value_error("name", "lower-case letters, digits and `-`, at most 63"));
     }
     check_globs("repositories", &front.repositories)?;
+    let count = front.gates.approvals.as_ref().map_or(1, |approvals| approvals.count);
     let gates = Gates {
         checks: match front.gates.checks.unwrap_or(ChecksName::Required) {
             ChecksName::Required => ChecksGate::Required,
             ChecksName::Reported => ChecksGate::Reported,
         },
-        approvals: front.gates.approvals.map_or(1, |a| a.count),
+        approvals: within("gates.approvals.count", count, 1..=APPROVALS_MAX)?,
     };
     let pull_request = front.outputs.pull_request;
     let hour_ms = 3_600_000;

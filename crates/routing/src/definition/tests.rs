@@ -29,6 +29,17 @@ fn the_example_of_the_guide_is_read_whole() {
 }
 
 #[test]
+fn a_definition_that_nobody_need_approve_is_refused() {
+    let gates = |count| {
+        SMALL
+            .replace("scope:\n", &format!("gates: {{ approvals: {{ count: {count} }} }}\nscope:\n"))
+    };
+    let message = refused(&gates(0));
+    assert!(message.contains("`gates.approvals.count`: 0 is not between 1"), "{message}");
+    assert_eq!(read(&gates(2), &[]).unwrap().gates.approvals, 2);
+}
+
+#[test]
 fn an_unknown_key_names_its_line_and_the_nearest_one() {
     let text = SMALL.replace("scope:\n", "scoope:\n");
     let message = refused(&text);
