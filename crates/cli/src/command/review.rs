@@ -15,18 +15,7 @@ pub(crate) async fn review(settings: &Settings, asked: Review) -> Result<Exit, F
     let actor = Actor::local(&settings.user);
     match asked {
         Review::List { all, output } => {
-            let reviews = house.list_reviews(all).await?;
-            if output.json {
-                mouth::json(&reviews)?;
-            } else {
-                if reviews.is_empty() {
-                    mouth::say("nothing waits for an answer");
-                }
-                for review in reviews {
-                    let moved = if review.target_moved { "  (its base moved)" } else { "" };
-                    mouth::data(&format!("{}{moved}", line(&review)));
-                }
-            }
+            listed(house.list_reviews(all).await?, output)?;
         }
         Review::Show { proposal, output } => {
             let review = house.show_review(proposal).await?;
@@ -83,6 +72,21 @@ pub(crate) async fn review(settings: &Settings, asked: Review) -> Result<Exit, F
     }
     house.seal().await?;
     Ok(Exit::Done)
+}
+
+/// What waits for an answer, a line each.
+fn listed(reviews: Vec<Shown>, output: Output) -> Result<(), Failure> {
+    if output.json {
+        return mouth::json(&reviews);
+    }
+    if reviews.is_empty() {
+        mouth::say("nothing waits for an answer");
+    }
+    for review in reviews {
+        let moved = if review.target_moved { "  (its base moved)" } else { "" };
+        mouth::data(&format!("{}{moved}", line(&review)));
+    }
+    Ok(())
 }
 
 fn told(review: &Shown, output: Output) -> Result<(), Failure> {
