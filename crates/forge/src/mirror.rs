@@ -99,6 +99,11 @@ impl MirrorError {
                 "clone what is needed of it (`git clone --depth 1`), and name the clone".into()
             }
             Self::Busy { .. } => "wait for the other run, or stop it".into(),
+            Self::View(view::ViewError::Io { source, .. }) | Self::Io { source, .. }
+                if source.kind() == std::io::ErrorKind::StorageFull =>
+            {
+                "free some space for the data folder; nothing is lost".into()
+            }
             Self::View(view::ViewError::Io { .. }) | Self::Io { .. } => {
                 "look at the space and the permissions of the data folder and of the repository"
                     .into()

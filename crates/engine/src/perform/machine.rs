@@ -125,7 +125,11 @@ impl Stage<'_> {
                 .await
                 .map_err(|error| StepError::infrastructure(format!("reading a pack: {error}")))?;
             let place = MachinePath::Transfer(file.name.clone());
-            machine.put(&place, 0o644, file.bytes, &mut from).await?;
+            // What does not go into a fresh machine, for want of space say, is nobody's work.
+            machine
+                .put(&place, 0o644, file.bytes, &mut from)
+                .await
+                .map_err(|error| StepError::infrastructure(crate::chain(&error)))?;
         }
         for command in checkout.commands {
             let mut sink = crate::workspace::Lines::new(self.house.listener.clone());

@@ -138,7 +138,8 @@ const EXPORT_PURPOSE: &str = "export change";
 /// Requests that were let through, and the plumbing that takes a change out of a machine where it went well.
 fn is_routine(entry: &Entry) -> bool {
     match entry.action.as_str() {
-        "egress.allowed" => true,
+        // What a command came to says all that its beginning does.
+        "egress.allowed" | "command.begun" => true,
         "command.ran" => {
             let went_well = entry.facts.get("exit").and_then(serde_json::Value::as_i64) == Some(0);
             went_well && entry.reason == EXPORT_PURPOSE
