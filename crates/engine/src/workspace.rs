@@ -23,10 +23,15 @@ pub(crate) struct MachineWorkspace<'a> {
     pub(crate) listener: Arc<dyn Listener>,
 }
 
+/// How the kernel says that a disk is full (ENOSPC), in the words of Rust's standard library.
+const NO_SPACE: &str = "(os error 28)";
+
 impl From<SandboxError> for Lost {
     fn from(error: SandboxError) -> Self {
         let text = crate::chain(&error);
         Self(match error {
+            // The machine's disk lies on the host's: a host without space is not the brain's fault.
+            SandboxError::Refused(_) if text.contains(NO_SPACE) => WorkspaceError::Lost(text),
             SandboxError::Refused(_) => WorkspaceError::Refused(text),
             SandboxError::Limit { .. } => WorkspaceError::OverLimit(text),
             SandboxError::Unusable { .. }

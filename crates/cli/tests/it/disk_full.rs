@@ -132,7 +132,8 @@ impl Stuck {
 fn proposed_once(house: &Household, told: Told) {
     let report = told.expect(0).json();
     assert_eq!(report["outcome"], "proposed", "{report:#}");
-    assert_eq!(report["attempts"], 1, "a full disk is nobody's failure: {report:#}");
+    let log = house.hob(&["runs", "logs", report["run"].as_str().unwrap()]).expect(0).out;
+    assert_eq!(report["attempts"], 1, "a full disk is nobody's failure: {log}");
     assert_eq!((house.branches().len(), house.reviews().len(), house.runs().len()), (1, 1, 1));
     house.is_tidy();
 }
