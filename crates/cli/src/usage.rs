@@ -199,7 +199,7 @@ pub(crate) enum Review {
     Merge {
         /// The proposal
         proposal: ProposalId,
-        /// Allow a merge commit where the target moved and the change still applies
+        /// Make a merge commit of the base and the proposal instead of a fast-forward
         #[arg(long)]
         merge_commit: bool,
         #[command(flatten)]

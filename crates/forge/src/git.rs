@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub(crate) use call::{Call, Reach};
 
-/// The oldest `git` that has `merge-tree --write-tree`, which merging without a work tree needs.
+/// The oldest `git` that hob works with.
 pub const VERSION_MIN: (u32, u32) = (2, 39);
 
 /// What `git` is run with.

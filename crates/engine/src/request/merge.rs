@@ -31,8 +31,8 @@ pub struct Behind {
 }
 
 impl House {
-    /// Merges an approved proposal into its target branch. `merge_commit` allows a merge commit where
-    /// the target moved and the change still applies cleanly.
+    /// Merges an approved proposal into its target branch, which must stand where the proposal starts:
+    /// by a fast-forward, or by a merge commit with the tree that was approved where `merge_commit` asks for one.
     pub async fn merge(
         &self,
         actor: &Actor,

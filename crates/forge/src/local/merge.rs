@@ -1,8 +1,9 @@
 //! A proposal becomes part of its target branch, by plumbing alone.
 //!
-//! The target moves only from the commit that the proposal was made for, to the commit that was approved. A target
-//! that moved on is merged with only where the caller says so. No work tree is ever touched; one that has the target
-//! checked out stays as it is, and the answer says how to bring it along
+//! The target moves only from the commit that the proposal was made for, to the commit that was approved, or to a
+//! merge commit that holds exactly its tree. A target that moved on is refused: nobody has checked or approved what the
+//! two come to together. No work tree is ever touched; one that has the target checked out stays as it is, and the
+//! answer says how to bring it along
 //! (`docs/decisions/0003-merging-into-a-checked-out-branch.md`).
 
 use std::path::PathBuf;
@@ -17,9 +18,6 @@ use crate::place::{RemoteUrl, Source};
 use crate::tree::Trees;
 use crate::view::View;
 
-/// How many conflicting files are named.
-const CONFLICTS_NAMED_MAX: usize = 10;
-
 /// What shall be merged into what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MergeRequest {
@@ -29,7 +27,7 @@ pub struct MergeRequest {
     pub target: String,
     /// The digest of the change that was approved.
     pub approved: Digest,
-    /// Who makes a merge commit where the target moved on; `None` refuses that.
+    /// Who makes a merge commit of the base and the proposal; `None` moves the target to the proposal itself.
     pub merge_commit: Option<Authorship>,
 }
 
@@ -79,10 +77,12 @@ impl LocalForge {
             return Ok(Plan { new: tip.clone(), old: tip });
         }
         self.stands(&shown, &request.branch).await?;
-        let new = if tip == request.branch.base {
-            request.branch.head.clone()
-        } else {
-            self.merge_commit(request, &tip).await?
+        if tip != request.branch.base {
+            return Err(self.moved(request, &tip).await?);
+        }
+        let new = match &request.merge_commit {
+            Some(authorship) => self.merge_commit(&request.branch, authorship).await?,
+            None => request.branch.head.clone(),
         };
         if let Source::Remote(url) = self.mirror.source() {
             return Err(self.elsewhere(url, request, &new));
@@ -222,56 +222,43 @@ impl LocalForge {
         }
     }
 
-    /// A merge of the target's tip with the proposal, where it moved on from the base and nothing conflicts.
-    async fn merge_commit(
+    /// Why a target that moved is not merged into, and the way on.
+    async fn moved(
         &self,
         request: &MergeRequest,
         tip: &CommitId,
+    ) -> Result<LocalError, LocalError> {
+        let MergeRequest { branch, target, .. } = request;
+        let what = if self.is_ancestor(&branch.base, tip).await? {
+            "since the proposal was made and checked"
+        } else {
+            "and no longer holds the commit that the proposal starts from"
+        };
+        let (base, tip) = (branch.base.short(), tip.short());
+        Ok(LocalError::Refused {
+            reason: format!("`{target}` moved from {base} to {tip} {what}"),
+            hint: "run the agent again: its checks run on what is there now, and it proposes what comes of that"
+                .into(),
+        })
+    }
+
+    /// A merge commit of the base and the proposal, with the proposal's tree as it was approved.
+    async fn merge_commit(
+        &self,
+        branch: &Branch,
+        authorship: &Authorship,
     ) -> Result<CommitId, LocalError> {
-        let MergeRequest { branch, target, merge_commit, .. } = request;
-        let moved = |what: &str| LocalError::Refused {
-            reason: format!(
-                "`{target}` moved from {} to {} {what}",
-                branch.base.short(),
-                tip.short()
-            ),
-            hint: "run the agent again, so that its checks run on what is there now".into(),
-        };
-        if !self.is_ancestor(&branch.base, tip).await? {
-            return Err(moved("and no longer holds the commit that the proposal starts from"));
-        }
-        let Some(authorship) = merge_commit else {
-            return Err(moved("since the proposal was made and checked"));
-        };
-        let merged = self
-            .mirror
-            .on("merge-tree")
-            .args(["--write-tree", "--no-messages", "--name-only", "-z"])
-            .args([tip.as_str(), branch.head.as_str()])
-            .run()
-            .await?;
-        let text = merged.text();
-        let mut parts = text.split('\0').filter(|part| !part.is_empty());
-        let tree = parts.next().unwrap_or_default();
-        match merged.code {
-            Some(0) => {}
-            Some(1) => {
-                let files: Vec<_> =
-                    parts.take(CONFLICTS_NAMED_MAX).map(str::escape_debug).collect();
-                let files: Vec<String> = files.into_iter().map(|name| name.to_string()).collect();
-                return Err(moved(&format!(
-                    "and conflicts with the proposal in {}",
-                    files.join(", ")
-                )));
-            }
-            _ => return Err(merged.into_error().into()),
-        }
         let mut call = self.mirror.on("commit-tree");
         for (name, value) in authorship.env() {
             call = call.env(name, value);
         }
-        let args = [tree, "-p", tip.as_str(), "-p", branch.head.as_str(), "-F", "-"];
+        let tree = format!("{}^{{tree}}", branch.head);
+        let args =
+            [tree.as_str(), "-p", branch.base.as_str(), "-p", branch.head.as_str(), "-F", "-"];
         let told = call.args(args).input(authorship.text().into_bytes()).ok().await?.text();
-        told.parse().map_err(|_| moved("and git made no commit of the two"))
+        told.parse().map_err(|_| LocalError::Refused {
+            reason: "git made no merge commit".into(),
+            hint: "merge without `--merge-commit`".into(),
+        })
     }
 }

@@ -98,29 +98,33 @@ async fn staged_changes_in_the_targets_work_tree_stop_a_merge() {
 }
 
 #[tokio::test]
-async fn a_target_that_moved_is_refused_unless_a_merge_commit_is_allowed() {
+async fn a_target_that_moved_is_refused_with_or_without_a_merge_commit() {
     let all = Proposed::new().await;
     let tip = all.commit("other", "other\n");
-    let told = Proposed::refusal(all.merge(&all.request()).await);
-    assert!(told.contains("`main` moved from") && told.contains("run the agent again"), "{told}");
-    assert_eq!(git_in(&all.place, &["rev-parse", "main"]), tip);
-
+    let before = snapshot(&all.place);
     let allowed = MergeRequest { merge_commit: Some(authorship()), ..all.request() };
-    let merged = all.merge(&allowed).await.unwrap();
-    let parents = git_in(&all.place, &["log", "-1", "--format=%P", "main"]);
-    assert_eq!(parents, format!("{tip} {}", all.branch.head));
-    assert_eq!(git_in(&all.place, &["show", "main:other"]), "other");
-    assert_eq!(git_in(&all.place, &["rev-parse", "main"]), merged.commit.as_str());
-    git_in(&all.place, &["fsck", "--strict"]);
+    for request in [all.request(), allowed] {
+        let told = Proposed::refusal(all.merge(&request).await);
+        assert!(told.contains("`main` moved from"), "{told}");
+        assert!(told.contains("run the agent again"), "{told}");
+    }
+    assert_eq!(git_in(&all.place, &["rev-parse", "main"]), tip);
+    assert_eq!(snapshot(&all.place), before, "nothing of what was not checked is there");
 }
 
 #[tokio::test]
-async fn a_conflict_names_its_files() {
+async fn a_merge_commit_holds_exactly_the_tree_that_was_approved() {
     let all = Proposed::new().await;
-    all.commit("src/lib.rs", "pub fn one() -> u8 {\n    3\n}\n");
-    let allowed = MergeRequest { merge_commit: Some(authorship()), ..all.request() };
-    let told = Proposed::refusal(all.merge(&allowed).await);
-    assert!(told.contains("conflicts with the proposal in src/lib.rs"), "{told}");
+    let asked = MergeRequest { merge_commit: Some(authorship()), ..all.request() };
+    let merged = all.merge(&asked).await.unwrap();
+    assert_eq!(git_in(&all.place, &["rev-parse", "main"]), merged.commit.as_str());
+    let parents = git_in(&all.place, &["log", "-1", "--format=%P", "main"]);
+    assert_eq!(parents, format!("{} {}", all.branch.base, all.branch.head));
+    let tree = |commit: &str| git_in(&all.place, &["rev-parse", &format!("{commit}^{{tree}}")]);
+    assert_eq!(tree("main"), tree(all.branch.head.as_str()));
+    git_in(&all.place, &["fsck", "--strict"]);
+    let again = all.merge(&asked).await.unwrap();
+    assert_eq!(again.commit, merged.commit, "once is enough");
 }
 
 #[tokio::test]

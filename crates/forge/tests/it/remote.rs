@@ -251,26 +251,24 @@ async fn a_proposal_for_a_repository_elsewhere_lives_in_its_mirror_and_its_owner
 }
 
 #[tokio::test]
-async fn a_target_elsewhere_that_moved_on_needs_a_merge_commit_or_another_run() {
+async fn a_target_elsewhere_that_moved_on_is_refused_here_and_by_the_push_that_was_told() {
     let house = House::new().await;
     let (bare, mirror, mut request) = proposal(&house).await;
+    request.merge_commit = Some(authorship());
+    let told = forge(&mirror).merge(&request, Fence(4)).await.unwrap_err();
+    let LocalError::Elsewhere { merge, .. } = &told else { panic!("{told}") };
+    // Between what was said and what is done it may move: then git refuses.
     let place = house.path("app");
     git_in(&place, &["commit", "-q", "--allow-empty", "-m", "meanwhile"]);
     git_in(&place, &["push", "-q", "origin", "main"]);
-    let told = forge(&mirror).merge(&request, Fence(4)).await.unwrap_err();
-    assert!(matches!(told, LocalError::Refused { .. }), "{told}");
-    assert!(told.to_string().contains("`main` moved"), "{told}");
-    request.merge_commit = Some(authorship());
-    let told = forge(&mirror).merge(&request, Fence(5)).await.unwrap_err();
-    let LocalError::Elsewhere { merge, .. } = &told else { panic!("{told}") };
-    // Between what was said and what is done it may move once more: then git refuses.
-    git_in(&place, &["commit", "-q", "--allow-empty", "-m", "and again"]);
-    git_in(&place, &["push", "-q", "origin", "main"]);
+    let before = git_in(&bare, &["rev-parse", "main"]);
     let pushed = run(house.folder.path(), &["sh", "-c", merge]);
     assert!(!pushed.status.success(), "{pushed:?}");
-    let told = forge(&mirror).merge(&request, Fence(6)).await.unwrap_err();
-    let LocalError::Elsewhere { merge, .. } = &told else { panic!("{told}") };
-    assert!(run(house.folder.path(), &["sh", "-c", merge]).status.success());
-    assert_eq!(git_in(&bare, &["show", "main:n"]), "changed");
-    assert_eq!(git_in(&bare, &["rev-list", "--count", "main"]), "5");
+    for merge_commit in [None, Some(authorship())] {
+        let asked = MergeRequest { merge_commit, ..request.clone() };
+        let told = forge(&mirror).merge(&asked, Fence(5)).await.unwrap_err();
+        assert!(matches!(told, LocalError::Refused { .. }), "{told}");
+        assert!(told.to_string().contains("`main` moved"), "{told}");
+    }
+    assert_eq!(git_in(&bare, &["rev-parse", "main"]), before);
 }
