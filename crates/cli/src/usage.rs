@@ -210,14 +210,20 @@ pub(crate) enum Review {
 /// What can be asked of the audit log.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Ledger {
-    /// Verify the whole log, or an export of it, offline
+    /// Verify the whole log, an export of it, or a proof, offline
     Verify {
         /// An export instead of this host's log
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", group = "offline")]
         export: Option<PathBuf>,
-        /// The verifier key that the export must be signed with
-        #[arg(long, value_name = "KEY", requires = "export")]
+        /// A proof that `hob ledger prove` wrote, instead of this host's log
+        #[arg(long, value_name = "FILE", group = "offline")]
+        proof: Option<PathBuf>,
+        /// The verifier key that the export or the proof must be signed with
+        #[arg(long, value_name = "KEY", requires = "offline")]
         key: Option<String>,
+        /// A signed checkpoint that was kept elsewhere: the log must go on from it
+        #[arg(long, value_name = "FILE", conflicts_with = "proof")]
+        checkpoint: Option<PathBuf>,
         #[command(flatten)]
         output: Output,
     },

@@ -1,9 +1,10 @@
 //! `hob ledger`: verify, show, export, prove.
 
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{BufReader, Read as _, Write as _};
 use std::path::Path;
 
-use engine::request::ledger::Verified;
+use engine::request::ledger::{By, ProofVerified, Verified, verify_export, verify_proof};
 
 use crate::exit::{Exit, Failure};
 use crate::mouth;
@@ -14,23 +15,24 @@ use crate::wire_up;
 /// Does what was asked.
 pub(crate) async fn ledger(settings: &Settings, asked: Ledger) -> Result<Exit, Failure> {
     match asked {
-        Ledger::Verify { export: Some(file), key, output } => {
-            let path = settings.cwd.join(file);
-            let text = std::fs::File::open(&path).map_err(|error| {
-                Failure::fixable(
-                    format!("`{}` cannot be read: {error}", path.display()),
-                    "name a file that `hob ledger export` wrote",
-                )
-            })?;
-            let verified = engine::request::ledger::verify_export(
-                std::io::BufReader::new(text),
-                key.as_deref(),
-            )?;
-            told(&verified, output)
-        }
-        Ledger::Verify { export: None, key: _, output } => {
+        Ledger::Verify { export, proof, key, checkpoint, output } => {
+            let checkpoint = checkpoint.map(|file| kept(settings, &file)).transpose()?;
+            let host_key = engine::Settings::new(settings.data.clone()).ledger_key();
+            let by = By {
+                key: key.as_deref(),
+                host_key: Some(&host_key),
+                checkpoint: checkpoint.as_deref(),
+            };
+            if let Some(file) = proof {
+                let from = open(settings, &file, "name a file that `hob ledger prove` wrote")?;
+                return proven(&verify_proof(from, by)?, output);
+            }
+            if let Some(file) = export {
+                let from = open(settings, &file, "name a file that `hob ledger export` wrote")?;
+                return told(&verify_export(from, by)?, output);
+            }
             let house = wire_up::house(settings).await?;
-            told(&house.verify_ledger().await?, output)
+            told(&house.verify_ledger(checkpoint.as_deref()).await?, output)
         }
         Ledger::Show { run, from, limit, output } => {
             let house = wire_up::house(settings).await?;
@@ -50,9 +52,17 @@ pub(crate) async fn ledger(settings: &Settings, asked: Ledger) -> Result<Exit, F
         }
         Ledger::Export { file } => {
             let house = wire_up::house(settings).await?;
-            let mut out = Vec::new();
+            if file.as_os_str() == "-" {
+                house.export_ledger(&mut Lines::default()).await?;
+                return Ok(Exit::Done);
+            }
+            let path = settings.cwd.join(file);
+            let io = |error: std::io::Error| unwritable(&path, &error);
+            let mut out = std::io::BufWriter::new(std::fs::File::create(&path).map_err(io)?);
             house.export_ledger(&mut out).await?;
-            write(settings, &file, &out)
+            out.into_inner().map_err(|error| io(error.into_error()))?.sync_all().map_err(io)?;
+            mouth::say(&format!("wrote {}", path.display()));
+            Ok(Exit::Done)
         }
         Ledger::Prove { run, file } => {
             let house = wire_up::house(settings).await?;
@@ -60,6 +70,69 @@ pub(crate) async fn ledger(settings: &Settings, asked: Ledger) -> Result<Exit, F
             write(settings, &file, text.as_bytes())
         }
     }
+}
+
+/// The longest checkpoint that is read, in bytes; real ones have a few hundred.
+const CHECKPOINT_MAX_BYTES: u64 = 64 * 1024;
+
+fn open(settings: &Settings, file: &Path, hint: &str) -> Result<BufReader<File>, Failure> {
+    let path = settings.cwd.join(file);
+    let unreadable = |error: std::io::Error| {
+        Failure::fixable(format!("`{}` cannot be read: {error}", path.display()), hint)
+    };
+    File::open(&path).map(BufReader::new).map_err(unreadable)
+}
+
+fn kept(settings: &Settings, file: &Path) -> Result<String, Failure> {
+    let hint = "name a file that holds a signed checkpoint of this log";
+    let mut text = String::new();
+    let read = open(settings, file, hint)?.take(CHECKPOINT_MAX_BYTES).read_to_string(&mut text);
+    read.map_err(|error| {
+        Failure::fixable(format!("`{}` cannot be read: {error}", file.display()), hint)
+    })?;
+    Ok(text)
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::fixable(
+        format!("`{}` cannot be written: {error}", path.display()),
+        "name a file in a folder that this user may write",
+    )
+}
+
+/// Hands what is written to the mouth, line by line.
+#[derive(Debug, Default)]
+struct Lines(Vec<u8>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        for byte in bytes {
+            if *byte == b'\n' {
+                mouth::data(&String::from_utf8_lossy(&self.0));
+                self.0.clear();
+            } else {
+                self.0.push(*byte);
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn proven(proof: &ProofVerified, output: Output) -> Result<Exit, Failure> {
+    if output.json {
+        mouth::json(proof)?;
+    } else {
+        mouth::data(&format!(
+            "{} entries of {} are in the log of {} entries, root {}",
+            proof.entries, proof.run, proof.size, proof.root
+        ));
+        mouth::data(&format!("signed with {}: {}", proof.key_of, proof.key));
+    }
+    Ok(Exit::Done)
 }
 
 fn told(verified: &Verified, output: Output) -> Result<Exit, Failure> {
@@ -70,6 +143,7 @@ fn told(verified: &Verified, output: Output) -> Result<Exit, Failure> {
             "{} entries, {} sealed, root {}",
             verified.size, verified.sealed, verified.root
         ));
+        mouth::data(&format!("verified by {}: {}", verified.key_of, verified.key));
         for fault in &verified.faults {
             mouth::data(&format!("fault: {fault}"));
         }
@@ -88,12 +162,7 @@ fn write(settings: &Settings, file: &Path, bytes: &[u8]) -> Result<Exit, Failure
         return Ok(Exit::Done);
     }
     let path = settings.cwd.join(file);
-    let io = |error: std::io::Error| {
-        Failure::fixable(
-            format!("`{}` cannot be written: {error}", path.display()),
-            "name a file in a folder that this user may write",
-        )
-    };
+    let io = |error: std::io::Error| unwritable(&path, &error);
     let mut out = std::fs::File::create(&path).map_err(io)?;
     out.write_all(bytes).and_then(|()| out.sync_all()).map_err(io)?;
     mouth::say(&format!("wrote {}", path.display()));

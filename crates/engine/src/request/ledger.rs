@@ -1,7 +1,8 @@
 //! Questions to the audit log: verify, show, export, prove.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Read as _, Write};
+use std::path::Path;
 
 use base64::Engine as _;
 use domain::RunId;
@@ -25,8 +26,10 @@ pub struct Verified {
     pub sealed: u64,
     /// The root over all of them, base64; empty where places are missing.
     pub root: String,
-    /// The key that signs.
+    /// The key that it was verified by.
     pub key: String,
+    /// Whose key that is.
+    pub key_of: &'static str,
     /// What is wrong, each with its place.
     pub faults: Vec<String>,
     /// How many more faults there are than are told.
@@ -54,7 +57,79 @@ pub struct Shown {
     pub payloads: Vec<ledger::PayloadRef>,
 }
 
-fn verified(verification: Verification, key: &VerifierKey) -> Verified {
+/// What an export or a proof is verified by, besides the key that it names itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct By<'a> {
+    /// The key that it must be signed with.
+    pub key: Option<&'a str>,
+    /// Where this host's own key lies, if it has one.
+    pub host_key: Option<&'a Path>,
+    /// A checkpoint of the same log that was kept elsewhere: the log must be a continuation of it.
+    pub checkpoint: Option<&'a str>,
+}
+
+impl By<'_> {
+    fn key(&self) -> Result<Option<VerifierKey>, HouseError> {
+        self.key.map(VerifierKey::parse).transpose().map_err(|error| {
+            HouseError::fixable(error.to_string(), "give the key as `hob ledger verify` prints it")
+        })
+    }
+
+    fn whose(&self, named: &VerifierKey) -> &'static str {
+        let own = || {
+            let text = std::fs::read_to_string(self.host_key?).ok()?;
+            Some(ledger::SigningKey::parse(&text).ok()?.verifier().clone())
+        };
+        if self.key.is_some() {
+            "the key that was given"
+        } else if own().is_some_and(|own| own == *named) {
+            "this host's key"
+        } else {
+            "the file's own key, which proves nothing about who wrote it"
+        }
+    }
+}
+
+/// What a proof came to.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct ProofVerified {
+    /// Whose entries.
+    pub run: RunId,
+    /// How many of them are in the log.
+    pub entries: usize,
+    /// How many entries the log had.
+    pub size: u64,
+    /// The root over all of them, base64.
+    pub root: String,
+    /// The key that it was verified by.
+    pub key: String,
+    /// Whose key that is.
+    pub key_of: &'static str,
+}
+
+/// Verifies offline what [`House::prove_run`] wrote.
+pub fn verify_proof(from: impl BufRead, by: By<'_>) -> Result<ProofVerified, HouseError> {
+    let broken = |error: &dyn std::error::Error| {
+        let what = format!("the proof does not hold: {}", crate::chain(error));
+        HouseError::fixable(what, "ask for the file that `hob ledger prove` wrote")
+    };
+    let mut text = String::new();
+    let max = bundle::BUNDLE_MAX_BYTES as u64 + 1;
+    from.take(max).read_to_string(&mut text).map_err(|error| broken(&error))?;
+    let bundle = Bundle::parse(text.trim_end()).map_err(|error| broken(&error))?;
+    let key = by.key()?;
+    let shown = bundle.verify(key.as_ref()).map_err(|error| broken(&error))?;
+    Ok(ProofVerified {
+        run: bundle.run,
+        entries: shown.entries.len(),
+        size: shown.size,
+        root: base64::engine::general_purpose::STANDARD.encode(shown.root),
+        key_of: by.whose(&bundle.key),
+        key: key.unwrap_or(bundle.key).to_string(),
+    })
+}
+
+fn verified(verification: Verification, key: &VerifierKey, key_of: &'static str) -> Verified {
     let root = verification.root.map(|root| base64::engine::general_purpose::STANDARD.encode(root));
     Verified {
         clean: verification.is_clean(),
@@ -62,33 +137,39 @@ fn verified(verification: Verification, key: &VerifierKey) -> Verified {
         sealed: verification.sealed,
         root: root.unwrap_or_default(),
         key: key.to_string(),
+        key_of,
         faults: verification.faults.iter().map(ToString::to_string).collect(),
         more: verification.more,
     }
 }
 
-/// Verifies an export offline: by `key`, or by the key that it names itself.
-pub fn verify_export(mut from: impl BufRead, key: Option<&str>) -> Result<Verified, HouseError> {
+/// Verifies an export offline: by the key that was given, or by the key that it names itself.
+pub fn verify_export(mut from: impl BufRead, by: By<'_>) -> Result<Verified, HouseError> {
     let unreadable = |error: &dyn std::error::Error| {
         HouseError::fixable(error.to_string(), "name a file that `hob ledger export` wrote")
     };
-    let key = key.map(VerifierKey::parse).transpose().map_err(|error| unreadable(&error))?;
+    let key = by.key()?;
+    // One byte more than a line may have: the reader of lines then says which line is too long.
+    let max = export::LINE_MAX_BYTES as u64 + 2;
     let mut import = Import::default();
     let mut line = String::new();
     loop {
         line.clear();
-        if from.read_line(&mut line).map_err(|error| unreadable(&error))? == 0 {
+        if from.by_ref().take(max).read_line(&mut line).map_err(|error| unreadable(&error))? == 0 {
             break;
         }
         import.push(line.trim_end_matches('\n')).map_err(|error| unreadable(&error))?;
     }
-    let imported = import.finish(key.as_ref(), &[]).map_err(|error| unreadable(&error))?;
-    Ok(verified(imported.verification, &imported.key))
+    let elsewhere: Vec<String> = by.checkpoint.map(str::to_owned).into_iter().collect();
+    let imported = import.finish(key.as_ref(), &elsewhere).map_err(|error| unreadable(&error))?;
+    let key_of = by.whose(&imported.key);
+    Ok(verified(imported.verification, &key.unwrap_or(imported.key), key_of))
 }
 
 impl House {
-    /// Verifies the whole log: every entry, every stored hash, every checkpoint.
-    pub async fn verify_ledger(&self) -> Result<Verified, HouseError> {
+    /// Verifies the whole log: every entry, every stored hash, every checkpoint, and that it goes on from the
+    /// checkpoint that was kept `elsewhere`, where there is one.
+    pub async fn verify_ledger(&self, elsewhere: Option<&str>) -> Result<Verified, HouseError> {
         let mut verifier = Verifier::default();
         let mut from = 0;
         loop {
@@ -111,9 +192,10 @@ impl House {
         let seals: Vec<Seal> = checkpoints
             .into_iter()
             .map(|c| Seal { note: c.note, claimed: Some((c.size, c.root)) })
+            .chain(elsewhere.map(|note| Seal { note: note.to_owned(), claimed: None }))
             .collect();
         let key = self.key.verifier();
-        Ok(verified(verifier.finish(Some(&stored), &seals, key), key))
+        Ok(verified(verifier.finish(Some(&stored), &seals, key), key, "this host's key"))
     }
 
     /// Entries, of one run or from a place on.
