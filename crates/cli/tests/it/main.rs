@@ -21,6 +21,8 @@ mod forbidden;
 #[cfg(test)]
 mod household;
 #[cfg(test)]
+mod ledger;
+#[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod mouth;
