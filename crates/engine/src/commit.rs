@@ -68,8 +68,7 @@ impl House {
         loop {
             let row = self.load(id).await?;
             let run = crate::persist::from_record(&row.run);
-            let now = self.clock.now();
-            let (answer, tx) = match runs::apply(&run, command, now) {
+            let (answer, tx) = match runs::apply(&run, command, self.steady.now()) {
                 Ok((next, actions)) => {
                     let step = Step { row: &row, next: &next, command, actions: &actions };
                     let along = self.with_superseded(&step, along.clone()).await?;

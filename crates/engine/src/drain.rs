@@ -3,11 +3,10 @@
 //! Nothing there needs a machine: branches are taken back, machines of dead processes are let go, and a step
 //! that was under way is over.
 
-use domain::{RunId, Timestamp};
-use store::queue::QueueFilter;
-use store::record::{OutboxRow, RunState};
+use domain::RunId;
+use store::record::RunState;
 
-use crate::driver::LEASE_MS;
+use crate::claims::Next;
 use crate::error::HouseError;
 use crate::house::House;
 
@@ -17,11 +16,8 @@ impl House {
     pub(crate) async fn drain(&self, run: RunId) -> Result<(), HouseError> {
         self.bury_the_dead().await?;
         while self.is_stranded(run).await? {
-            let filter = QueueFilter::Runs(vec![run]);
-            let now = self.clock.now();
-            let claim = self.store.claim(self.worker.name(), now, LEASE_MS, filter).await?;
-            let Some(claim) = claim else { return Ok(()) };
-            self.perform(run, claim, &self.leaving()).await?;
+            let Next::Claimed(claim) = self.claim_next(run).await? else { return Ok(()) };
+            self.perform(run, *claim, &self.leaving()).await?;
         }
         Ok(())
     }
@@ -39,12 +35,6 @@ impl House {
     async fn is_stranded(&self, run: RunId) -> Result<bool, HouseError> {
         let row = self.load(run).await?;
         let over = matches!(row.run.state, RunState::Ended { .. } | RunState::Stopping { .. });
-        let now = self.clock.now();
-        Ok(over && !self.store.outbox_of(run).await?.iter().any(|row| is_held(row, now)))
+        Ok(over && !self.is_held(run).await?)
     }
-}
-
-/// Whether somebody is at it, this process included.
-fn is_held(row: &OutboxRow, now: Timestamp) -> bool {
-    row.lease.as_ref().is_some_and(|lease| lease.until > now)
 }

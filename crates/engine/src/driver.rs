@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use domain::{Fence, MachineId, RunId};
 use runs::{Action, Command, Done, FailureClass, Step};
-use store::queue::{Claim, QueueFilter};
+use store::queue::Claim;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::audit::Note;
+use crate::claims::{LEASE_MS, Next};
 use crate::commit::{Along, Applied};
 use crate::error::HouseError;
 use crate::house::House;
@@ -19,14 +20,11 @@ use crate::pending::Pending;
 use crate::perform::{self, Stage, StepError};
 use crate::progress::Progress;
 
-/// How long a claim is held without a sign of life.
-pub(crate) const LEASE_MS: u64 = 30_000;
-
 /// How often a claim is renewed, notes are written and a request to stop is looked for.
 const HEARTBEAT: Duration = Duration::from_millis(1_000);
 
-/// How long to wait when somebody else is at work on the run.
-const FOLLOW: Duration = Duration::from_millis(250);
+/// The shortest wait before what is to be done is looked for again.
+const WAIT_MIN: Duration = Duration::from_millis(5);
 
 /// A row that was claimed so often is poison: it takes its worker down each time.
 const CLAIMS_MAX: u64 = 5;
@@ -61,45 +59,39 @@ impl House {
                 self.tell_the_rest(run).await?;
                 return Ok(Rest::Left);
             }
-            let filter = || QueueFilter::Runs(vec![run]);
-            let now = self.clock.now();
-            match self.store.claim(self.worker.name(), now, LEASE_MS, filter()).await? {
-                Some(claim) => {
+            match self.claim_next(run).await? {
+                Next::Claimed(claim) => {
                     self.failpoint.hit("action-claimed");
-                    self.perform(run, claim, &leave).await?;
+                    self.perform(run, *claim, &leave).await?;
                 }
-                None => match self.store.next_due(filter()).await? {
-                    None => {
-                        let row = self.load(run).await?;
-                        if row.run.state.name() == "queued" {
-                            self.begin(run).await?;
-                        } else {
-                            self.tell_the_rest(run).await?;
-                            return Ok(Rest::Settled);
-                        }
+                Next::Nothing => {
+                    let row = self.load(run).await?;
+                    if row.run.state.name() == "queued" {
+                        self.begin(run).await?;
+                    } else {
+                        self.tell_the_rest(run).await?;
+                        return Ok(Rest::Settled);
                     }
-                    Some(due) => {
-                        let wait = Duration::from_millis(due.millis_since(self.clock.now()));
-                        self.bury_the_dead().await?;
-                        if !told {
-                            told = self.tell_who_works(run).await?;
-                        }
-                        tokio::select! {
-                            () = tokio::time::sleep(wait.min(FOLLOW).max(Duration::from_millis(5))) => {}
-                            () = leave.cancelled() => {}
-                        }
+                }
+                Next::Wait(wait) => {
+                    self.bury_the_dead().await?;
+                    if !told {
+                        told = self.tell_who_works(run).await?;
                     }
-                },
+                    tokio::select! {
+                        () = tokio::time::sleep(wait.max(WAIT_MIN)) => {}
+                        () = leave.cancelled() => {}
+                    }
+                }
             }
         }
     }
 
     /// Says so where another process works on the run.
     async fn tell_who_works(&self, run: RunId) -> Result<bool, HouseError> {
-        let now = self.clock.now();
         let rows = self.store.outbox_of(run).await?;
         let mut leases = rows.iter().filter_map(|row| row.lease.as_ref());
-        let other = leases.find(|lease| lease.until > now && lease.worker != self.worker.name());
+        let other = leases.find(|lease| lease.worker != self.worker.name());
         let Some(pid) = other.and_then(|lease| crate::worker::pid(&lease.worker)) else {
             return Ok(false);
         };
@@ -183,9 +175,9 @@ impl House {
         }
         let mut stage = Stage::open(self, &row, attempt, side_effect_fence(fence, claim))?;
         self.listener.hear(&Progress::Step { step: step.name(), attempt });
-        let started = self.clock.now();
+        let started = Instant::now();
         let beat = self.under_heartbeat(claim, &mut stage, step, leave).await?;
-        stage.spend(step, self.clock.now().millis_since(started));
+        stage.spend(step, u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
         let command = match beat {
             Beat::LeaseLost => {
                 self.drop_machines(step).await;

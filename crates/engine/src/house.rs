@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use agent::playbook::Memo;
 use domain::{Actor, Clock, CommitId, MachineId, RunId};
@@ -16,12 +17,16 @@ use toolbox::files::FileSet;
 use toolbox::registry::client::Client;
 
 use crate::audit::Scribe;
+use crate::claims::{Steady, Watched};
 use crate::error::HouseError;
 use crate::facts::Facts;
 use crate::failpoint::Failpoint;
 use crate::pending::Pending;
-use crate::progress::Listener;
+use crate::progress::{Listener, Progress};
 use crate::worker::Worker;
+
+/// How long a process waits at its end for the files of its machines to go.
+const SETTLE_MAX: Duration = Duration::from_secs(20);
 
 /// For how many runs the answers of package managers are kept for a next attempt.
 const MEMOS_MAX: usize = 4;
@@ -119,6 +124,10 @@ pub struct House {
     base_files: Mutex<Option<(Place, Arc<FileSet>)>>,
     /// What the ledger is still to be told about each run under work, and by its machines.
     pendings: Mutex<HashMap<RunId, Pending>>,
+    /// The time that runs are held to.
+    pub(crate) steady: Steady,
+    /// Who holds which action.
+    pub(crate) watched: Watched,
     leave: CancellationToken,
 }
 
@@ -138,6 +147,8 @@ impl House {
         std::fs::create_dir_all(parts.settings.scratch().join(worker.name()))
             .map_err(|error| io("making the scratch folder", error))?;
         let house = Self {
+            steady: Steady::new(&*parts.clock),
+            watched: Watched::default(),
             settings: parts.settings,
             clock: parts.clock,
             store: parts.store,
@@ -252,6 +263,31 @@ impl House {
         }
         let scribe = self.scribe_of(&self.load(run).await?)?;
         self.write_notes(&scribe, taken.notes).await
+    }
+
+    /// For the end of a process that has stopped driving: gives back what it still holds, takes away its machines, and
+    /// waits until nothing of them is left on the host, or for as long as that is sensible. What is left then goes with
+    /// the next process, which finds it by its marks.
+    pub async fn clear_away(&self) {
+        // An action whose result could not be written is nobody's from here on; others need not wait for its lease.
+        if let Err(error) = self.store.expire_worker(self.worker.name(), self.clock.now()).await {
+            tracing::warn!(%error, "leases end by themselves");
+        }
+        let Some(workshop) = &self.workshop else { return };
+        let held =
+            std::mem::take(&mut *self.machines.lock().unwrap_or_else(PoisonError::into_inner));
+        for machine in held.into_values() {
+            if let Err(error) = machine.close().await {
+                tracing::warn!(%error, "a machine was not taken away in order; the reclaimer will");
+            }
+        }
+        let left = workshop.sandbox.settle(SETTLE_MAX).await;
+        if left > 0 {
+            let line = format!(
+                "the files of {left} machines are still being removed; the next run goes on with it"
+            );
+            self.listener.hear(&Progress::Note { line });
+        }
     }
 
     pub(crate) fn keep_machine(&self, machine: Box<dyn Machine>) {

@@ -6,6 +6,7 @@
 
 mod audit;
 mod baseline;
+mod claims;
 mod commit;
 mod drain;
 mod driver;

@@ -17,6 +17,7 @@ mod demotion;
 mod env;
 mod launch;
 mod machine;
+mod presence;
 mod probe;
 mod reclaim;
 mod release;
@@ -32,10 +33,12 @@ mod watch;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::machine::Backend;
 
 pub use probe::{Capability, probe};
+pub use reclaim::abandoned;
 pub use toolchains::Toolchains;
 
 use crate::egress::Gateway;
@@ -103,9 +106,14 @@ impl Sandbox for Namespaces {
 
     async fn reclaim(&self) -> Result<Reclaimed, SandboxError> {
         let launcher = Arc::clone(&self.launcher);
-        let reclaim = move || reclaim::reclaim(launcher.state_dir(), launcher.parents());
+        let reclaim =
+            move || reclaim::reclaim(launcher.state_dir(), launcher.parents(), launcher.presence());
         let reclaimed = tokio::task::spawn_blocking(reclaim).await;
         reclaimed.unwrap_or_else(|e| Err(SandboxError::Launch(format!("reclaiming: {e}"))))
+    }
+
+    async fn settle(&self, max: Duration) -> usize {
+        self.launcher.presence().gone(max).await
     }
 }
 

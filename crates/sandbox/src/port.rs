@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::MachineId;
 use domain::exec::{Exec, ExecResult};
@@ -114,11 +115,15 @@ pub trait Sandbox: Send + Sync + std::fmt::Debug {
     ) -> Result<Box<dyn Machine>, SandboxError>;
 
     /// Takes away what machines of a process that is gone have left, found by its marks. Idempotent;
-    /// never touches a machine whose owner lives, nor anything without our mark.
+    /// never touches a machine whose owner lives, nor anything without our mark. Files go in the background.
     async fn reclaim(&self) -> Result<Reclaimed, SandboxError>;
+
+    /// Waits, at most `max`, until nothing is left on the host of the machines that were closed, dropped or
+    /// reclaimed here. Gives back of how many there still is something: the next process reclaims that.
+    async fn settle(&self, max: Duration) -> usize;
 }
 
-/// A machine. Dropping it takes it away; [`Machine::close`] does so and waits until nothing is left.
+/// A machine. Dropping it takes it away; [`Machine::close`] does so and waits until it has ended.
 #[async_trait::async_trait]
 pub trait Machine: Send + Sync + std::fmt::Debug {
     /// Its name.
@@ -161,7 +166,8 @@ pub trait Machine: Send + Sync + std::fmt::Debug {
         into: &mut (dyn AsyncWrite + Send + Unpin),
     ) -> Result<Option<u64>, SandboxError>;
 
-    /// Takes the machine away and waits until nothing of it is left on the host.
+    /// Takes the machine away and waits until no process of it is left. Its files, which may be many, go in
+    /// the background: [`Sandbox::settle`] waits for them.
     async fn close(self: Box<Self>) -> Result<(), SandboxError>;
 }
 

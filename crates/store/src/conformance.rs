@@ -61,6 +61,7 @@ cases![
     atomicity::one_of_many_writers_of_a_revision_wins,
     queue::a_row_is_claimed_when_it_is_due_and_not_before,
     queue::rows_come_in_the_order_they_are_due,
+    queue::a_row_is_claimed_by_its_number_and_its_lease,
     queue::a_lease_that_ran_out_is_claimed_by_the_next,
     queue::a_stale_token_refuses_the_whole_transaction,
     queue::a_completed_row_is_gone_for_good,

@@ -21,7 +21,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Writes everything or nothing. The answer comes when it would survive a power loss.
     async fn commit(&self, tx: Transaction) -> Result<Committed, CommitError>;
 
-    /// Claims the row that has been due for longest: not leased, or its lease has run out.
+    /// Claims the row that has been due for longest: not leased, or its lease has run out. A row that is named by its
+    /// number and its lease ([`QueueFilter::Row`]) is claimed whatever the time is.
     async fn claim(
         &self,
         worker: &str,

@@ -32,4 +32,11 @@ pub enum QueueFilter {
     All,
     /// Those of these runs.
     Runs(Vec<RunId>),
+    /// Exactly this one, whenever it is due, as long as nobody has claimed or completed it since.
+    Row {
+        /// Its number.
+        id: u64,
+        /// The token of the lease that it is under; nothing where it is under none.
+        token: Option<u64>,
+    },
 }

@@ -30,6 +30,7 @@ pub(crate) async fn doctor(settings: &Settings, output: Output) -> Result<Exit, 
             hint: capability.hint,
         });
     }
+    lines.push(remains(settings));
     lines.extend(registries(settings).await);
     let backends = [("firecracker", false), ("qemu", false)].map(|(name, _)| Line {
         name: name.to_owned(),
@@ -69,6 +70,18 @@ async fn git(settings: &Settings) -> Line {
             hint: Some("apt-get install git".to_owned()),
         },
     }
+}
+
+/// What machines of earlier processes have left: nothing is wrong with that, and the next run takes it away.
+fn remains(settings: &Settings) -> Line {
+    let found = workshop::abandoned(settings);
+    let (ok, detail) = match found {
+        Ok(0) => (true, "nothing is left of any".to_owned()),
+        Ok(count) => (true, format!("{count} have left files; the next run removes them")),
+        Err(error) => (false, format!("what is left of them cannot be told: {error}")),
+    };
+    let hint = (!ok).then(|| "look at the permissions of the data folder".to_owned());
+    Line { name: "earlier machines".to_owned(), ok, detail, hint }
 }
 
 /// How an ecosystem's tools are got; Debian splits Python's into packages of their own.

@@ -48,8 +48,11 @@ pub(crate) async fn follow(
     let reconciling = house.reconcile_always();
     let rest = drive(house, &actor, run).await;
     drop(reconciling);
+    if rest.is_ok() {
+        wire_up::reconcile(house).await;
+    }
+    clear_away(house).await;
     let rest = rest?;
-    wire_up::reconcile(house).await;
     let Some(report) = house.report(run).await? else {
         debug_assert_eq!(rest, engine::Rest::Left);
         mouth::say(&format!(
@@ -64,6 +67,14 @@ pub(crate) async fn follow(
         mouth::data(&text(&report, &settings.hob));
     }
     Ok(exit(report.outcome))
+}
+
+/// Waits for what is still being cleared away; one more Ctrl-C leaves that to the next `hob`.
+async fn clear_away(house: &House) {
+    tokio::select! {
+        () = house.clear_away() => {}
+        _ = tokio::signal::ctrl_c() => mouth::say("leaving at once; the next run clears away what is left"),
+    }
 }
 
 async fn drive(

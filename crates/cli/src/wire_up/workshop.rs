@@ -56,6 +56,11 @@ pub(crate) async fn probe(settings: &Settings) -> Vec<Capability> {
     sandbox::namespaces::probe(&namespaces(settings)).await
 }
 
+/// How many machines of processes that are gone have left something.
+pub(crate) fn abandoned(settings: &Settings) -> std::io::Result<usize> {
+    sandbox::namespaces::abandoned(&namespaces(settings).state_dir)
+}
+
 /// The registries of this host's package managers.
 pub(crate) async fn presets(settings: &Settings) -> Found {
     let discovered = sandbox::preset::discover(&Surroundings {

@@ -18,6 +18,7 @@ use super::Settings;
 use super::bubblewrap::{self, Sources};
 use super::cgroup::{self, Cgroup, Controller, Limits};
 use super::machine::NamespaceMachine;
+use super::presence::{Presence, Present};
 use super::release::Remains;
 use super::scratch::{self, Folder, Process};
 use super::spawn::{self, Demotion, Start};
@@ -56,6 +57,7 @@ pub(crate) struct Launcher {
     parents: Vec<cgroup::Parent>,
     filters: [Vec<u8>; 2],
     is_root: bool,
+    presence: Arc<Presence>,
 }
 
 /// A machine's things on the host, before it is started.
@@ -91,7 +93,18 @@ impl Launcher {
         })?;
         let is_root = demotion::may_demote()?;
         let parents = cgroup::parents();
-        Ok(Self { settings, program, version, toolchains, shared, parents, filters, is_root })
+        let presence = Presence::new();
+        Ok(Self {
+            settings,
+            program,
+            version,
+            toolchains,
+            shared,
+            parents,
+            filters,
+            is_root,
+            presence,
+        })
     }
 
     pub(crate) fn state_dir(&self) -> &Path {
@@ -110,6 +123,10 @@ impl Launcher {
         &self.program
     }
 
+    pub(crate) const fn presence(&self) -> &Arc<Presence> {
+        &self.presence
+    }
+
     pub(crate) fn parents(&self) -> &[cgroup::Parent] {
         &self.parents
     }
@@ -123,7 +140,9 @@ impl Launcher {
         check(spec)?;
         let (launcher, its_spec) = (Arc::clone(self), spec.clone());
         let certificate = door.as_ref().map_or("", |door| door.ca_certificate_pem()).to_owned();
-        let prepare = move || launcher.prepare(&its_spec, &certificate);
+        // Counted from here on: whoever stops waiting for the launch does not stop what it makes.
+        let present = self.presence.enter();
+        let prepare = move || launcher.prepare(&its_spec, &certificate, present);
         let prepared = tokio::task::spawn_blocking(prepare).await;
         let prepared =
             prepared.map_err(|e| SandboxError::Launch(format!("preparing it: {e}")))??;
@@ -159,7 +178,12 @@ impl Launcher {
     }
 
     /// Makes folder, groups and the arguments. Blocks.
-    fn prepare(&self, spec: &MachineSpec, certificate: &str) -> Result<Prepared, SandboxError> {
+    fn prepare(
+        &self,
+        spec: &MachineSpec,
+        certificate: &str,
+        present: Present,
+    ) -> Result<Prepared, SandboxError> {
         let user = self.is_root.then(|| demotion::user(spec.id));
         let state_dir = self.settings.state_dir.canonicalize();
         let state_dir = state_dir.map_err(io_error("finding the state folder"))?;
@@ -167,7 +191,7 @@ impl Launcher {
         let cgroups = names.paths(&self.parents, spec.id);
         let folder = Folder::create(&state_dir, spec.id, cgroups, user)
             .map_err(io_error("making the machine's folder"))?;
-        let mut remains = Remains::new(folder);
+        let mut remains = Remains::new(folder, present);
         let folder = remains.folder();
         std::fs::write(view::certificate(folder), certificate)
             .map_err(io_error("writing the machine's certificate"))?;

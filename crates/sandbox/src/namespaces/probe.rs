@@ -1,6 +1,7 @@
 //! What this host can do and what it lacks, shown by making a machine: for `hob doctor`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::MachineId;
 use domain::clock::SystemClock;
@@ -47,6 +48,9 @@ fn absent(name: &'static str, error: &SandboxError) -> Capability {
     };
     Capability { name, ok: false, required: true, detail, hint }
 }
+
+/// How long the few files of the probe's machine may take to go.
+const REMOVAL_MAX: Duration = Duration::from_secs(20);
 
 /// Makes a machine and says what is missing. Leaves nothing behind.
 pub async fn probe(settings: &Settings) -> Vec<Capability> {
@@ -121,6 +125,7 @@ async fn boot(launcher: &Arc<Launcher>) -> Vec<Capability> {
     if let Err(error) = Box::new(machine).close().await {
         capabilities.push(absent("release", &error));
     }
+    launcher.presence().gone(REMOVAL_MAX).await;
     capabilities
 }
 

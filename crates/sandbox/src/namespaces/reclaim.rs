@@ -2,11 +2,13 @@
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::cgroup::{Cgroup, Names, Parent};
+use super::presence::{Presence, Present};
 use super::release;
 use super::scratch::{self, Claim, Folder};
 use crate::port::{Reclaimed, SandboxError};
@@ -14,8 +16,12 @@ use crate::port::{Reclaimed, SandboxError};
 /// How long killed processes may take to disappear.
 const DEATH_MAX: Duration = Duration::from_secs(30);
 
-/// Takes away what is ours and nobody's. Blocks.
-pub(crate) fn reclaim(state_dir: &Path, parents: &[Parent]) -> Result<Reclaimed, SandboxError> {
+/// Takes away what is ours and nobody's; files go in the background. Blocks.
+pub(crate) fn reclaim(
+    state_dir: &Path,
+    parents: &[Parent],
+    presence: &Arc<Presence>,
+) -> Result<Reclaimed, SandboxError> {
     let io = |source| SandboxError::Io {
         action: format!("looking for machines in {}", state_dir.display()),
         source,
@@ -50,7 +56,7 @@ pub(crate) fn reclaim(state_dir: &Path, parents: &[Parent]) -> Result<Reclaimed,
     drop(guard);
     for folder in abandoned {
         let machine = folder.mark().machine;
-        match take_away(folder, &names) {
+        match take_away(folder, &names, presence.enter()) {
             Ok(()) => reclaimed.machines.push(machine),
             Err((path, e)) => reclaimed.left.push((path, e.to_string())),
         }
@@ -58,7 +64,20 @@ pub(crate) fn reclaim(state_dir: &Path, parents: &[Parent]) -> Result<Reclaimed,
     Ok(reclaimed)
 }
 
-fn take_away(folder: Folder, names: &Names) -> Result<(), release::Left> {
+/// How many machines of processes that are gone still have something below a state folder, where that can be told.
+pub fn abandoned(state_dir: &Path) -> std::io::Result<usize> {
+    let _guard = scratch::lock_all(state_dir)?;
+    let mut count = 0;
+    for entry in std::fs::read_dir(scratch::machines(state_dir))? {
+        let entry = entry?;
+        let is_lock = entry.file_name() == ".lock";
+        count +=
+            usize::from(!is_lock && matches!(scratch::claim(&entry.path()), Claim::Abandoned(_)));
+    }
+    Ok(count)
+}
+
+fn take_away(folder: Folder, names: &Names, present: Present) -> Result<(), release::Left> {
     let mark = folder.mark();
     if let Some(init) = mark.init
         && mark.boot == scratch::boot_id()
@@ -68,7 +87,8 @@ fn take_away(folder: Folder, names: &Names) -> Result<(), release::Left> {
         release::ended(&process, DEATH_MAX);
     }
     release::remove_groups(&Cgroup::named(&names.name(mark.machine), &mark.cgroups))?;
-    folder.remove().map_err(|e| (e.path, e.source))
+    release::remove_beside(folder, present);
+    Ok(())
 }
 
 /// Takes hold of a process, if it is still the one that was meant.

@@ -1,4 +1,5 @@
-//! Takes a machine away: its processes, its groups, its folder, in this order, and waits for each.
+//! Takes a machine away: its processes, its groups, its folder, in this order. Whoever asks waits for the first two;
+//! the folder may hold hundreds of thousands of files and is removed beside everything else.
 //!
 //! What is not taken away here, because the process ends first, has its mark and is found by
 //! [`super::reclaim`].
@@ -14,6 +15,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::Signal;
 
 use super::cgroup::Cgroup;
+use super::presence::Present;
 use super::scratch::Folder;
 use crate::port::SandboxError;
 
@@ -35,6 +37,7 @@ struct Parts {
     cgroup: Option<Arc<Cgroup>>,
     bubblewrap: Option<Child>,
     init: Option<Arc<OwnedFd>>,
+    present: Present,
 }
 
 /// What could not be taken away, and why.
@@ -42,8 +45,8 @@ pub(crate) type Left = (PathBuf, io::Error);
 
 impl Remains {
     /// A folder so far.
-    pub(crate) const fn new(folder: Folder) -> Self {
-        Self { parts: Some(Parts { folder, cgroup: None, bubblewrap: None, init: None }) }
+    pub(crate) const fn new(folder: Folder, present: Present) -> Self {
+        Self { parts: Some(Parts { folder, cgroup: None, bubblewrap: None, init: None, present }) }
     }
 
     fn parts(&mut self) -> &mut Parts {
@@ -70,7 +73,7 @@ impl Remains {
         self.parts().init = Some(init);
     }
 
-    /// Takes all of it away, waiting until it is gone. Blocks.
+    /// Takes all of it away, waiting until its processes and groups are gone. Blocks.
     pub(crate) fn take_away(mut self) -> Result<(), SandboxError> {
         let Some(parts) = self.parts.take() else { return Ok(()) };
         parts.take_away().map_err(|(path, source)| SandboxError::Io {
@@ -113,8 +116,23 @@ impl Parts {
         if let Some(cgroup) = &self.cgroup {
             remove_groups(cgroup)?;
         }
-        self.folder.remove().map_err(|e| (e.path, e.source))
+        remove_beside(self.folder, self.present);
+        Ok(())
     }
+}
+
+/// Removes a machine's folder on a thread of its own. The folder stays locked by this process until it is gone or
+/// the process ends; what is left then has its mark.
+pub(crate) fn remove_beside(folder: Folder, present: Present) {
+    let work = move || {
+        if let Err(left) = folder.remove() {
+            let (path, source) = (left.path, left.source);
+            tracing::warn!(path = %path.display(), %source, "a machine's files were not removed");
+        }
+        drop(present);
+    };
+    // Without a thread it is left to the reclaimer.
+    let _left = std::thread::Builder::new().name("machine-removal".to_owned()).spawn(work);
 }
 
 /// Kills what is left in the groups and removes them, waiting until the kernel lets go.

@@ -19,7 +19,7 @@ use sandbox::port::{
 };
 
 /// How long what was dropped may take to be gone.
-const GONE_MAX: Duration = Duration::from_secs(20);
+pub(crate) const GONE_MAX: Duration = Duration::from_secs(20);
 
 /// A mebibyte, in bytes.
 pub(crate) const MIB: u64 = 1024 * 1024;

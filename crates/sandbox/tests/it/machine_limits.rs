@@ -25,7 +25,7 @@ async fn a_fork_bomb_ends_with_its_command() {
     assert_eq!(result.exit, Exit::TimedOut);
     assert_eq!(says(&*machine, "echo alive").await, "alive");
     machine.close().await.unwrap();
-    assert!(house.machines().is_empty());
+    house.gone().await;
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn a_disk_filler_is_taken_away() {
     assert_eq!(limit(try_sh(&*machine, filler).await), "disk (32 MiB)");
     assert_eq!(limit(try_sh(&*machine, "true").await), "disk (32 MiB)");
     machine.close().await.unwrap();
-    assert!(house.machines().is_empty());
+    house.gone().await;
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn a_machine_whose_wall_time_is_over_is_taken_away() {
     let machine = house.launch(&spec).await;
     assert_eq!(limit(try_sh(&*machine, "sleep 1000").await), "wall time (1 s)");
     machine.close().await.unwrap();
-    assert!(house.machines().is_empty());
+    house.gone().await;
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use domain::exec::{Exec, Exit};
 use sandbox::namespaces::Settings;
 use sandbox::port::{Sandbox as _, SandboxError};
 
-use crate::machine_house::{Audit, Heard, MIB, checkout, machines, says, spec, try_sh};
+use crate::machine_house::{Audit, GONE_MAX, Heard, MIB, checkout, machines, says, spec, try_sh};
 
 /// Names the state folder to the process that is an ordinary user.
 const ORDINARY: &str = "HOB_TEST_ORDINARY";
@@ -45,6 +45,7 @@ async fn everything_works(state: &Path) {
     let filled = try_sh(&*machine, filler).await;
     assert!(matches!(filled, Err(SandboxError::Limit { .. })), "{filled:?}");
     machine.close().await.unwrap();
+    assert_eq!(sandbox.settle(GONE_MAX).await, 0);
     assert_eq!(machines(state), Vec::<std::path::PathBuf>::new());
     assert_eq!(sandbox.reclaim().await.unwrap(), sandbox::port::Reclaimed::default());
     let probed = sandbox::namespaces::probe(&Settings::new(

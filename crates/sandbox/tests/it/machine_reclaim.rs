@@ -7,7 +7,7 @@ use domain::clock::SystemClock;
 use domain::{MachineId, exec::Exec};
 use sandbox::port::Sandbox as _;
 
-use crate::machine_house::{Heard, House, machines, says};
+use crate::machine_house::{GONE_MAX, Heard, House, machines, says};
 
 /// Names the state folder to the process that plays the owner.
 const OWNER: &str = "HOB_TEST_OWNER";
@@ -74,6 +74,7 @@ async fn a_killed_owner_leaves_nothing_after_reclaiming() {
     let ids: Vec<String> = reclaimed.machines.iter().map(ToString::to_string).collect();
     assert_eq!(ids, [mark["machine"].as_str().unwrap()]);
     assert_eq!(reclaimed.left, []);
+    assert_eq!(house.sandbox.settle(GONE_MAX).await, 0);
     assert!(house.machines().is_empty());
     // Its parent is gone too: whoever reaps orphans on this host may not have come to it yet.
     let stat = std::fs::read_to_string(format!("{init}/stat")).unwrap_or_default();

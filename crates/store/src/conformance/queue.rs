@@ -173,6 +173,25 @@ pub async fn a_worker_sees_only_the_runs_it_asks_for(store: &Arc<dyn Store>) {
     assert_eq!(claim(store, "w", 10).await.expect("it is due").row.id, first[0]);
 }
 
+/// Whatever the clock says, and only as it was seen: who looked knows whether it may be taken.
+pub async fn a_row_is_claimed_by_its_number_and_its_lease(store: &Arc<dyn Store>) {
+    let (_, ids) = queued(store, &Sample::default(), &[1_000_000, 0]).await;
+    let named = async |worker: &str, token| {
+        let filter = QueueFilter::Row { id: ids[0], token };
+        store.claim(worker, at(5), LEASE_MS, filter).await.expect("claims are answered")
+    };
+    assert_eq!(named("a", Some(0)).await, None, "nobody holds it");
+    let first = named("a", None).await.expect("it is named as it is");
+    let lease = first.row.lease.as_ref().expect("it is leased");
+    assert_eq!((first.row.id, lease.until), (ids[0], at(5 + LEASE_MS)));
+    assert_eq!(named("b", None).await, None, "somebody holds it");
+    let second = named("b", Some(first.token)).await.expect("it is named as it is");
+    assert!(second.token > first.token);
+    assert_eq!(named("c", Some(first.token)).await, None, "it was claimed since");
+    store.commit(complete((ids[0], second.token))).await.expect("the holder completes it");
+    assert_eq!(named("c", Some(second.token)).await, None, "it is done");
+}
+
 /// However many ask at the same time.
 pub async fn many_workers_never_hold_one_row_together(store: &Arc<dyn Store>) {
     let (run, ids) = queued(store, &Sample::default(), &[0; 60]).await;
