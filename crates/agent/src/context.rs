@@ -26,6 +26,8 @@ pub struct Context<'a> {
     pub checks: &'a [Check],
     /// What the last attempt did and why it failed, where there was one.
     pub previous: Option<&'a Previous>,
+    /// Why each earlier attempt failed, whatever the reason was, oldest first.
+    pub earlier: &'a [Earlier],
     /// What package managers answered in this run's attempts so far.
     pub memo: &'a Memo,
     /// Updates that open proposals of this agent already hold; not proposed a second time.
@@ -43,6 +45,19 @@ pub struct Previous {
     pub failures: Vec<Failure>,
     /// The checks' results on the base, in the order of [`Context::checks`]; empty where they are not known.
     pub baseline: Vec<CheckResult>,
+}
+
+/// Why an earlier attempt of the run failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// During which step.
+    pub step: String,
+    /// Whose fault: `infrastructure`, `agent`, `checks`.
+    pub class: &'static str,
+    /// Why.
+    pub reason: String,
 }
 
 /// A check that a change broke.

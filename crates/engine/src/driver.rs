@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use domain::{Fence, MachineId, RunId};
+use domain::{Digest, Fence, MachineId, RunId};
 use runs::{Action, Command, Done, FailureClass, Step};
 use store::queue::Claim;
 use tokio::time::Instant;
@@ -168,7 +168,7 @@ impl House {
         let given_up =
             if stopped { Some(StepError::stopped()) } else { lost_before(claim.row.claims, step) };
         if let Some(why) = given_up {
-            let command = self.failed(fence, why);
+            let command = self.failed(fence, why, None);
             let along = Along { claim: Some(done), ..Along::default() };
             self.apply(run, &command, &scribe, along).await?;
             return Ok(());
@@ -193,9 +193,9 @@ impl House {
                 self.store.release(claim.row.id, claim.token, self.clock.now()).await?;
                 return Ok(());
             }
-            Beat::Stopped => self.failed(fence, StepError::stopped()),
+            Beat::Stopped => self.failed(fence, StepError::stopped(), None),
             Beat::Result(Ok(result)) => Command::Done { fence, done: result, spare: self.spare() },
-            Beat::Result(Err(error)) => self.failed(fence, error),
+            Beat::Result(Err(error)) => self.failed(fence, error, stage.work()),
         };
         let (facts, mut along) = stage.close();
         along.claim = Some(done);
@@ -316,11 +316,11 @@ impl House {
         self.commit(tx).await
     }
 
-    fn failed(&self, fence: Fence, error: StepError) -> Command {
+    fn failed(&self, fence: Fence, error: StepError, work: Option<Digest>) -> Command {
         let mut jitter = [0_u8; 2];
         self.clock.fill_random(&mut jitter);
         let jitter = u16::from_be_bytes(jitter);
-        Command::Failed { fence, class: error.class, reason: error.reason, jitter }
+        Command::Failed { fence, class: error.class, reason: error.reason, work, jitter }
     }
 
     fn spare(&self) -> [MachineId; 2] {

@@ -1,7 +1,7 @@
 //! The performers: one step of a run each, each safe to be done again.
 
-use domain::agent::Agent;
-use domain::{Fence, RunId};
+use domain::agent::{Agent, Brain};
+use domain::{Digest, Fence, RunId};
 use runs::{Done, FailureClass, Step};
 use store::record::{Proposal, RunRow};
 use store::transaction::Write;
@@ -117,6 +117,14 @@ impl<'a> Stage<'a> {
     /// Tells the ledger.
     pub(crate) fn note(&self, note: Note) {
         self.notes.add(note.fact("attempt", self.attempt));
+    }
+
+    /// Names what the step worked on, where the next attempt would do the same with the same, as a playbook does: the
+    /// change, or the base where there is none yet.
+    pub(crate) fn work(&self) -> Option<Digest> {
+        let Brain::Playbook(_) = &self.agent.brain;
+        let change = self.facts.change.as_ref().map(|change| change.digest);
+        change.or_else(|| Some(Digest::of(self.facts.base.as_ref()?.as_str().as_bytes())))
     }
 
     /// Counts the time that a step took.

@@ -139,6 +139,7 @@ fn failure_to_record(failure: &Failure) -> record::Failure {
             FailureClass::Budget => record::FailureClass::Budget,
         },
         reason: failure.reason.clone(),
+        work: failure.work,
     }
 }
 
@@ -154,6 +155,7 @@ fn failure_from_record(failure: &record::Failure) -> Failure {
             record::FailureClass::Budget => FailureClass::Budget,
         },
         reason: failure.reason.clone(),
+        work: failure.work,
     }
 }
 
@@ -171,7 +173,10 @@ mod tests {
         let mut run = Run::accepted(Timestamp::from_millis(7), limits);
         run.state = state;
         run.failures = FailureClass::ALL
-            .map(|class| Failure { attempt: 1, step: "act".into(), class, reason: "why".into() })
+            .map(|class| {
+                let work = class.counts_as_attempt().then(|| domain::Digest::of(b"work"));
+                Failure { attempt: 1, step: "act".into(), class, reason: "why".into(), work }
+            })
             .to_vec();
         assert_eq!(from_record(&to_record(&run)), run);
     }

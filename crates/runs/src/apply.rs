@@ -50,9 +50,9 @@ pub fn apply(run: &Run, command: &Command, now: Timestamp) -> Result<(Run, Vec<A
             next.check_fence(*fence)?;
             done::done(&mut next, done, *spare)?;
         }
-        Command::Failed { fence, class, reason, jitter } => {
+        Command::Failed { fence, class, reason, work, jitter } => {
             next.check_fence(*fence)?;
-            failed::failed(&mut next, *class, reason, *jitter)?;
+            failed::failed(&mut next, (*class, reason, *work), *jitter)?;
         }
         Command::Wake { fence } => {
             next.check_fence(*fence)?;

@@ -1,6 +1,6 @@
 //! What may be said to a run.
 
-use domain::{MachineId, ProposalId};
+use domain::{Digest, MachineId, ProposalId};
 
 use crate::failure::FailureClass;
 use crate::state::Fence;
@@ -33,6 +33,8 @@ pub enum Command {
         class: FailureClass,
         /// Why.
         reason: String,
+        /// Names what was worked on, where the next attempt would do the same with the same.
+        work: Option<Digest>,
         /// 65536ths of the longest pause.
         jitter: u16,
     },

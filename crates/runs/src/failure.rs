@@ -1,5 +1,7 @@
 //! Why an attempt failed, and what follows from each class.
 
+use domain::Digest;
+
 use crate::state::Step;
 
 /// Why a step failed.
@@ -13,13 +15,37 @@ pub struct Failure {
     pub class: FailureClass,
     /// Why, for the next attempt and for people.
     pub reason: String,
+    /// Names what was worked on, where the next attempt would do the same with the same: the change, or the base
+    /// where there was none yet. Nothing where the next attempt may come to something else.
+    pub work: Option<Digest>,
 }
 
 impl Failure {
     /// A failure of this step.
     pub fn new(attempt: u32, step: Step, class: FailureClass, reason: String) -> Self {
-        Self { attempt, step: step.name().to_owned(), class, reason }
+        Self { attempt, step: step.name().to_owned(), class, reason, work: None }
     }
+
+    /// The same, with what was worked on.
+    pub(crate) fn at_work(self, work: Option<Digest>) -> Self {
+        Self { work, ..self }
+    }
+
+    /// Whether an earlier attempt failed the same way in the same work, so that one more would as well. Numbers,
+    /// durations and ids differ from time to time and do not count.
+    pub(crate) fn repeats(&self, earlier: &Self) -> bool {
+        self.work.is_some()
+            && self.work == earlier.work
+            && earlier.attempt < self.attempt
+            && (self.class, &self.step) == (earlier.class, &earlier.step)
+            && lasting_words(&self.reason).eq(lasting_words(&earlier.reason))
+    }
+}
+
+/// The words of a message without those that hold a digit.
+fn lasting_words(message: &str) -> impl Iterator<Item = &str> {
+    let words = message.split(|c: char| !c.is_alphanumeric() && c != '_');
+    words.filter(|word| !word.is_empty() && !word.contains(|c: char| c.is_ascii_digit()))
 }
 
 /// Whose fault a failure is; each class has its own rule of retry.

@@ -94,7 +94,8 @@ fn commands(run: &Run, spare: [MachineId; 2], proposal: ProposalId) -> Vec<(Stri
         results.map(|(name, done)| (format!("done: {name}"), Command::Done { fence, done, spare })),
     );
     list.extend(FailureClass::ALL.map(|class| {
-        let command = Command::Failed { fence, class, reason: String::new(), jitter: 0 };
+        let command =
+            Command::Failed { fence, class, reason: String::new(), work: None, jitter: 0 };
         (format!("failed: {}", class.name()), command)
     }));
     list.push(("wake".to_owned(), Command::Wake { fence }));

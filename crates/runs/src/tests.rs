@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{Clock, MachineId, ProposalId, Timestamp};
+use domain::{Clock, Digest, MachineId, ProposalId, Timestamp};
 use proptest::prelude::*;
 
 use crate::{
@@ -124,7 +124,8 @@ impl World {
             }
             Move::Fail(which) => {
                 let class = FailureClass::ALL[usize::from(*which)];
-                Command::Failed { fence, class, reason: "r".into(), jitter: 65_535 }
+                let work = which.is_multiple_of(2).then(|| Digest::of(b"work"));
+                Command::Failed { fence, class, reason: "r".into(), work, jitter: 65_535 }
             }
             Move::Stale => {
                 let fence = Fence(fence.0.wrapping_sub(1));
@@ -153,7 +154,11 @@ impl World {
             assert!(answer.is_err(), "a stale fence was taken");
         }
         let Ok((run, actions)) = answer else { return };
-        assert!(run.fence >= before.fence);
+        self.take(run, actions);
+    }
+
+    fn take(&mut self, run: Run, actions: Vec<Action>) {
+        assert!(run.fence >= self.run.fence);
         self.run = run;
         self.pending.retain(|action| match action {
             Action::Perform { fence, .. } | Action::Wake { fence, .. } => *fence == self.run.fence,
@@ -250,6 +255,47 @@ fn broken_checks_begin_the_next_attempt_which_is_told_why() {
     let run = walk(&[Move::Start, Move::Right, Move::Right, Move::Right, checks]);
     assert!(matches!(run.state, State::Working { attempt: 2, step: Step::Prepare }));
     assert_eq!(run.failures[0].class, FailureClass::Checks);
+}
+
+/// Two attempts whose checks fail, with these messages, in these works.
+#[track_caller]
+fn two_failures(messages: [&str; 2], works: [Option<&[u8]>; 2]) -> Run {
+    let mut world = World::new();
+    world.step(&Move::Start);
+    for (reason, work) in messages.into_iter().zip(works) {
+        for _ in 0..3 {
+            world.step(&Move::Right);
+        }
+        assert!(matches!(world.run.state, State::Working { step: Step::Verify { .. }, .. }));
+        let (fence, class) = (world.run.fence, FailureClass::Checks);
+        let (reason, work) = (reason.to_owned(), work.map(Digest::of));
+        let failed = Command::Failed { fence, class, reason, work, jitter: 0 };
+        let (run, actions) = apply(&world.run, &failed, world.now).unwrap();
+        world.take(run, actions);
+    }
+    world.run
+}
+
+#[test]
+fn who_fails_the_same_way_in_the_same_work_does_not_begin_once_more() {
+    let (took, again) = ("`x` newly fails: a, b in 0.12s", "`x` newly fails: a, b in 12.03s");
+    let [one, other] = [Some(&b"one"[..]), Some(&b"other"[..])];
+    let run = two_failures([took, again], [one, one]);
+    let escalates = Step::Escalate { ending: Ending::Escalated };
+    assert_eq!(run.state, State::Working { attempt: 2, step: escalates });
+    let told = &run.failures.last().unwrap().reason;
+    assert!(told.starts_with(again) && told.contains("attempt 1 failed the same way"), "{told}");
+    let differently = "`x` newly fails: c in 0.12s";
+    let others = [
+        ([took, differently], [one, one]),
+        ([took, again], [one, other]),
+        ([took, again], [None, None]),
+    ];
+    for (messages, works) in others {
+        let run = two_failures(messages, works);
+        let next = State::Working { attempt: 3, step: Step::Prepare };
+        assert_eq!(run.state, next, "{messages:?} {works:?}");
+    }
 }
 
 #[track_caller]

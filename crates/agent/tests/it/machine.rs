@@ -126,6 +126,7 @@ impl Checkout {
             now: domain::clock::SystemClock.now(),
             checks,
             previous,
+            earlier: &[],
             memo: &agent::playbook::Memo::default(),
             proposed: &[],
         };

@@ -1,6 +1,6 @@
 //! Act: the brain works in a machine of its own.
 
-use agent::context::{Context, Failure, Previous};
+use agent::context::{Context, Earlier, Failure, Previous};
 use agent::outcome::{BrainError, Ending, Outcome};
 use agent::playbook::Playbook;
 use domain::MachineId;
@@ -68,6 +68,7 @@ async fn think(
     };
     let checks = super::verify::checks(stage, files);
     let previous = previous(stage, &checks.checks).await?;
+    let earlier = earlier(stage);
     let proposed = proposed(stage).await?;
     let ecosystems = knowledge.ecosystems();
     let memo = stage.house.memo(stage.run, &stage.base()?);
@@ -79,6 +80,7 @@ async fn think(
         now: stage.house.clock.now(),
         checks: &checks.checks,
         previous: previous.as_ref(),
+        earlier: &earlier,
         memo: &memo,
         proposed: &proposed,
     };
@@ -121,6 +123,29 @@ async fn proposed(stage: &Stage<'_>) -> Result<Vec<Update>, StepError> {
         })
         .flatten();
     Ok(updates.collect())
+}
+
+/// Why each earlier attempt failed, for this one; the ledger says what it was told.
+fn earlier(stage: &Stage<'_>) -> Vec<Earlier> {
+    let told: Vec<Earlier> = stage
+        .failures
+        .iter()
+        .map(|failure| Earlier {
+            attempt: failure.attempt,
+            step: failure.step.clone(),
+            class: failure.class.name(),
+            reason: failure.reason.clone(),
+        })
+        .collect();
+    if let Some(last) = told.last() {
+        let note = Note::new("brain.told", "why earlier attempts failed")
+            .fact("failures", told.len())
+            .fact("step", last.step.as_str())
+            .fact("class", last.class)
+            .payload("reason", last.reason.clone().into_bytes());
+        stage.note(note);
+    }
+    told
 }
 
 /// What the last attempt did and what broke, for this one.

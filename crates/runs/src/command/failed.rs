@@ -1,5 +1,7 @@
 //! An action failed.
 
+use domain::Digest;
+
 use crate::action::Action;
 use crate::apply::{Next, Refused};
 use crate::command::done::give_up;
@@ -9,14 +11,13 @@ use crate::state::{Ending, Gate, State, Step};
 /// Applies the failure class's own rule of retry.
 pub(crate) fn failed(
     next: &mut Next,
-    class: FailureClass,
-    reason: &str,
+    why: (FailureClass, &str, Option<Digest>),
     jitter: u16,
 ) -> Result<(), Refused> {
     match next.run.state {
         State::Working { attempt, step } => {
             next.release(step);
-            retry(next, (attempt, step), class, reason, jitter);
+            retry(next, (attempt, step), why, jitter);
             Ok(())
         }
         State::Stopping { step } => {
@@ -34,11 +35,10 @@ pub(crate) fn failed(
 fn retry(
     next: &mut Next,
     (attempt, step): (u32, Step),
-    class: FailureClass,
-    reason: &str,
+    (class, reason, work): (FailureClass, &str, Option<Digest>),
     jitter: u16,
 ) {
-    let failure = Failure::new(attempt, step, class, reason.to_owned());
+    let failure = Failure::new(attempt, step, class, reason.to_owned()).at_work(work);
     if let Step::Escalate { ending } = step {
         next.run.failures.push(failure);
         tell_again(next, attempt, ending, jitter);
@@ -57,8 +57,15 @@ fn retry(
         }
         FailureClass::Agent | FailureClass::Checks => {
             next.take_back(step);
+            let before = next.run.failures.iter().find(|earlier| failure.repeats(earlier));
             if attempt >= next.run.limits.attempts_max {
                 give_up(next, attempt, step, class, reason);
+            } else if let Some(before) = before {
+                let reason = format!(
+                    "{reason}\nattempt {} failed the same way in the same work, so no further one is made",
+                    before.attempt
+                );
+                give_up(next, attempt, step, class, &reason);
             } else {
                 next.run.failures.push(failure);
                 next.enter(attempt + 1, Step::Prepare);

@@ -49,6 +49,7 @@ pub async fn a_run_reads_back_in_every_state(store: &Arc<dyn Store>) {
             step: "act".into(),
             class: FailureClass::Checks,
             reason: "expected `1`, got `2`\n— \u{202e}".into(),
+            work: (run.revision % 2 == 0).then(|| domain::Digest::of(b"work")),
         });
         let done = store.commit(update(&run)).await.expect("a run is written");
         assert_eq!(done.run_revisions, [run.revision + 1]);

@@ -198,6 +198,9 @@ pub struct Failure {
     pub class: FailureClass,
     /// Why.
     pub reason: String,
+    /// What was worked on, where the next attempt would do the same with the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<Digest>,
 }
 
 /// Whose fault a failure is.

@@ -149,6 +149,7 @@ impl World {
             now: Timestamp::from_millis(10_000),
             checks: &checks,
             previous: self.previous.as_ref(),
+            earlier: &[],
             memo: &self.memo,
             proposed: &self.proposed,
         };
