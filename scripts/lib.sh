@@ -64,6 +64,7 @@ built_hob() {
 
 # The Rust toolchain is the one thing that is never installed here.
 need_rust() {
+  [ "$(uname -sm)" = "Linux x86_64" ] || die "hob runs on Linux on x86-64; this is $(uname -sm)"
   command -v cargo >/dev/null 2>&1 ||
     die "cargo is missing" "install Rust 1.95 or newer with rustup, then run this again"
 }

@@ -57,6 +57,18 @@ const MAY_IMPORT: [(&str, &[&str]); 15] = [
 const PURE: [&str; 4] = ["routing", "runs", "governance", "ledger"];
 const NEVER_IN_PURE: [&str; 5] = ["tokio", "reqwest", "hyper", "rusqlite", "gix"];
 
+/// What a pure room does not ask of the standard library either: files, processes, the network, the clock, threads.
+const NEVER_SAID_IN_PURE: [&str; 8] = [
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::env",
+    "std::thread",
+    "std::os",
+    "Instant::now",
+    "SystemTime::now",
+];
+
 /// Names that say nothing.
 const DRAWERS: [&str; 5] = ["utils", "common", "helpers", "misc", "manager"];
 
@@ -164,6 +176,18 @@ fn pure_rooms_stay_pure() {
             if NEVER_IN_PURE.contains(&found) {
                 problems.push(format!("`{name}` is pure and must not reach `{found}`"));
             }
+        }
+    }
+    let rooms = PURE.map(|name| root().join("crates").join(name).join("src"));
+    for (path, text) in sources() {
+        let tests = path.components().any(|part| part.as_os_str() == "tests")
+            || path.file_stem().is_some_and(|name| name == "tests");
+        if tests || !rooms.iter().any(|room| path.starts_with(room)) {
+            continue;
+        }
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        for said in NEVER_SAID_IN_PURE.iter().filter(|said| code.contains(**said)) {
+            problems.push(format!("{} is in a pure room and says `{said}`", path.display()));
         }
     }
     none(&problems);
