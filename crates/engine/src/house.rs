@@ -57,6 +57,11 @@ impl Settings {
         self.data.join("keys").join("ledger.key")
     }
 
+    /// Where the newest checkpoint of the ledger lies a second time, outside the database.
+    pub fn ledger_checkpoint(&self) -> PathBuf {
+        self.data.join("keys").join("ledger.checkpoint")
+    }
+
     /// Where the workers' lock files lie.
     pub fn workers(&self) -> PathBuf {
         self.data.join("workers")
@@ -165,6 +170,7 @@ impl House {
             leave: CancellationToken::new(),
         };
         house.bury_the_dead().await?;
+        house.begin_ledger().await?;
         Ok(house)
     }
 

@@ -1,5 +1,7 @@
 //! Keeps the ledger's signing key: made on first use, readable by this user alone.
 
+pub(crate) mod checkpoint;
+
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;

@@ -23,4 +23,4 @@ pub use checkpoint::{Checkpoint, SigningKey, VerifierKey};
 pub use entry::{Entry, PayloadRef};
 pub use proof::{Consistency, Inclusion};
 pub use tree::{Hash, HashReader, leaf_hash};
-pub use verify::{Fault, Seal, Verification, Verifier};
+pub use verify::{Fault, Remark, Seal, Verification, Verifier};

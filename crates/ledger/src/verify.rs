@@ -7,6 +7,7 @@
 
 mod leaves;
 mod nodes;
+mod remarks;
 mod seals;
 
 use crate::checkpoint::VerifierKey;
@@ -15,6 +16,13 @@ use crate::tree::{self, Hash, HashReader, SIZE_MAX, leaf_hash};
 
 /// The most faults that are listed one by one.
 pub const FAULTS_MAX: usize = 1_000;
+
+/// The most remarks that are listed.
+pub const REMARKS_MAX: usize = 100;
+
+/// How far an entry's instant may lie before an earlier entry's, in milliseconds: several processes write,
+/// and a clock may be set right.
+pub const BACKWARDS_MAX_MS: u64 = 5 * 60 * 1_000;
 
 /// Something that is not as it was written. Ranges run from the first to before the last.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -117,6 +125,27 @@ pub enum Fault {
     },
 }
 
+/// Something unusual that may be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Remark {
+    /// Two entries have the same bytes: one may be a copy of the other.
+    #[error("entry {index} has the same bytes as entry {earlier}")]
+    Duplicate {
+        /// The later one.
+        index: u64,
+        /// The earlier one.
+        earlier: u64,
+    },
+    /// An entry says that it was written well before one that stands before it.
+    #[error("entry {index} says that it was written {by_ms} ms before an entry that precedes it")]
+    Backwards {
+        /// Which.
+        index: u64,
+        /// By how much, in milliseconds.
+        by_ms: u64,
+    },
+}
+
 /// What came out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verification {
@@ -132,6 +161,8 @@ pub struct Verification {
     pub faults: Vec<Fault>,
     /// How many faults more there are.
     pub more: usize,
+    /// What is unusual and may be right, at most [`REMARKS_MAX`].
+    pub remarks: Vec<Remark>,
 }
 
 impl Verification {
@@ -167,6 +198,7 @@ struct Seen {
 pub struct Verifier {
     seen: Vec<Seen>,
     faults: Vec<Fault>,
+    remarks: remarks::Remarks,
 }
 
 impl Verifier {
@@ -181,7 +213,11 @@ impl Verifier {
         }
         let malformed = match Entry::parse(bytes) {
             // What a newer hob wrote counts by its bytes.
-            Ok(_) | Err(EntryError::TooNew { .. }) => None,
+            Ok(entry) => {
+                self.remarks.instant(index, entry.at);
+                None
+            }
+            Err(EntryError::TooNew { .. }) => None,
             Err(why) => Some(why),
         };
         self.seen.push(Seen { index, hash: leaf_hash(bytes), claimed, malformed });
@@ -234,6 +270,7 @@ impl Verifier {
     fn result(mut self, end: u64, proved: u64, root: Option<Hash>) -> Verification {
         let faulty: std::collections::BTreeSet<u64> =
             self.faults.iter().filter_map(Fault::entry).collect();
+        let remarks = self.remarks.finish(&self.seen);
         for seen in self.seen {
             if let Some(why) = seen.malformed.filter(|_| !faulty.contains(&seen.index)) {
                 self.faults.push(Fault::Malformed { index: seen.index, why });
@@ -243,7 +280,15 @@ impl Verifier {
         let more = self.faults.len().saturating_sub(FAULTS_MAX);
         self.faults.truncate(FAULTS_MAX);
         let unsealed = end - proved;
-        Verification { size: end, root, sealed: proved, unsealed, faults: self.faults, more }
+        Verification {
+            size: end,
+            root,
+            sealed: proved,
+            unsealed,
+            faults: self.faults,
+            more,
+            remarks,
+        }
     }
 }
 

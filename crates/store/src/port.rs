@@ -110,6 +110,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Stored tree hashes, in the order of `indexes`; nothing where there is none.
     async fn ledger_hashes(&self, indexes: &[u64]) -> Result<Vec<Option<[u8; 32]>>, Error>;
 
+    /// How many tree hashes are stored, beside the newest checkpoint: seen at one instant.
+    async fn ledger_hash_rows(&self) -> Result<HashRows, Error>;
+
     /// Appends tree hashes and the checkpoint over them, where the newest checkpoint still has size
     /// `expected_old_size` (0 where there is none); else `StaleRevision`.
     async fn seal(
@@ -124,6 +127,17 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Reads everything and says what is wrong with it, by place; nothing where all is well.
     async fn check_integrity(&self) -> Result<Vec<Damage>, Error>;
+}
+
+/// Where the stored tree hashes and the newest checkpoint stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HashRows {
+    /// The size of the newest checkpoint; 0 where there is none.
+    pub sealed: u64,
+    /// How many hashes are stored.
+    pub count: u64,
+    /// The index after the last one.
+    pub end: u64,
 }
 
 /// Something that is not as it was written.

@@ -22,10 +22,73 @@ pub(crate) struct Standing {
 }
 
 impl House {
-    /// Signs a checkpoint over all entries that none covers yet.
+    /// Signs a checkpoint over all entries that none covers yet, and keeps the newest one outside the
+    /// database too. A log that contradicts what was sealed before is not sealed: the signature would
+    /// make the other history a true one.
     pub async fn seal(&self) -> Result<(), HouseError> {
+        self.refuse_another_history().await?;
         while self.seal_some().await? {}
+        if let Some(newest) = self.store.checkpoints().await?.pop() {
+            self.keep_checkpoint(&newest.note, newest.size)?;
+        }
         Ok(())
+    }
+
+    /// A log without entries begins with a kept checkpoint of none: that there is one can be relied on.
+    pub(crate) async fn begin_ledger(&self) -> Result<(), HouseError> {
+        if !self.settings.ledger_checkpoint().exists() && self.store.ledger_size().await? == 0 {
+            let root = tree::root(&Vec::new(), 0)
+                .map_err(|error| HouseError::Inconsistent(error.to_string()))?;
+            self.keep_checkpoint(&self.key.sign(0, root), 0)?;
+        }
+        Ok(())
+    }
+
+    fn keep_checkpoint(&self, note: &str, size: u64) -> Result<(), HouseError> {
+        let path = self.settings.ledger_checkpoint();
+        crate::keeper::checkpoint::keep(&path, self.key.verifier(), note, size)
+    }
+
+    async fn refuse_another_history(&self) -> Result<(), HouseError> {
+        let refused = |why: String| {
+            let hint = "`hob ledger verify` says where; restore the data folder from a backup";
+            Err(HouseError::fixable(format!("the log is not sealed: {why}"), hint))
+        };
+        // Read first: what is kept follows what the database holds, never the other way round.
+        let path = self.settings.ledger_checkpoint();
+        let kept = crate::keeper::checkpoint::read(&path, self.key.verifier())?;
+        let rows = self.store.ledger_hash_rows().await?;
+        let broken = |error: tree::TreeError| HouseError::Inconsistent(error.to_string());
+        let expected = tree::hash_count(rows.sealed).map_err(broken)?;
+        if rows.end != expected {
+            return refused(format!(
+                "{} entries are sealed, so {expected} hashes belong to them, and they go to {}",
+                rows.sealed, rows.end
+            ));
+        }
+        let Some((_, kept)) = kept else {
+            return match (rows.sealed, self.store.ledger_size().await?) {
+                (0, entries @ 1..) => {
+                    refused(format!("it has {entries} entries and no checkpoint anywhere"))
+                }
+                _ => Ok(()),
+            };
+        };
+        if kept.size > rows.sealed {
+            return refused(format!(
+                "its newest checkpoint covers {} entries, the one kept outside it {}",
+                rows.sealed, kept.size
+            ));
+        }
+        let needed = tree::needed_for_append(kept.size).map_err(broken)?;
+        let stored = self.hashes(&needed).await?;
+        match tree::root(&stored, kept.size) {
+            Ok(root) if root == kept.root => Ok(()),
+            _ => refused(format!(
+                "its first {} entries are not those of the checkpoint kept outside it",
+                kept.size
+            )),
+        }
     }
 
     async fn seal_some(&self) -> Result<bool, HouseError> {

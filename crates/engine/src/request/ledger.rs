@@ -1,5 +1,8 @@
 //! Questions to the audit log: verify, show, export, prove.
 
+mod beside;
+mod verify;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read as _, Write};
 use std::path::Path;
@@ -7,7 +10,8 @@ use std::path::Path;
 use base64::Engine as _;
 use domain::RunId;
 use ledger::export::{self, Import};
-use ledger::{Bundle, Entry, Inclusion, Seal, Verification, Verifier, VerifierKey, bundle};
+use ledger::{Bundle, Entry, Inclusion, Verification, VerifierKey, bundle};
+use store::record::LedgerRow;
 
 use crate::error::HouseError;
 use crate::house::House;
@@ -34,6 +38,10 @@ pub struct Verified {
     pub faults: Vec<String>,
     /// How many more faults there are than are told.
     pub more: usize,
+    /// How many entries no checkpoint covers yet: whoever edits the database could still change them.
+    pub unsealed: u64,
+    /// What is unusual and may be right.
+    pub remarks: Vec<String>,
 }
 
 /// An entry for people.
@@ -140,6 +148,8 @@ fn verified(verification: Verification, key: &VerifierKey, key_of: &'static str)
         key_of,
         faults: verification.faults.iter().map(ToString::to_string).collect(),
         more: verification.more,
+        unsealed: verification.unsealed,
+        remarks: verification.remarks.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -167,37 +177,6 @@ pub fn verify_export(mut from: impl BufRead, by: By<'_>) -> Result<Verified, Hou
 }
 
 impl House {
-    /// Verifies the whole log: every entry, every stored hash, every checkpoint, and that it goes on from the
-    /// checkpoint that was kept `elsewhere`, where there is one.
-    pub async fn verify_ledger(&self, elsewhere: Option<&str>) -> Result<Verified, HouseError> {
-        let mut verifier = Verifier::default();
-        let mut from = 0;
-        loop {
-            let rows = self.store.ledger_rows(from, PAGE).await?;
-            let Some(last) = rows.last() else { break };
-            from = last.index + 1;
-            for row in &rows {
-                verifier.push(row.index, &row.entry.bytes, row.entry.leaf_hash);
-            }
-        }
-        let checkpoints = self.store.checkpoints().await?;
-        let newest = checkpoints.last().map_or(0, |checkpoint| checkpoint.size);
-        let count = ledger::tree::hash_count(newest)
-            .map_err(|error| HouseError::Inconsistent(error.to_string()))?;
-        let indexes: Vec<u64> = (0..count).collect();
-        let mut stored = BTreeMap::new();
-        for some in indexes.chunks(PAGE) {
-            stored.extend(self.hashes(some).await?);
-        }
-        let seals: Vec<Seal> = checkpoints
-            .into_iter()
-            .map(|c| Seal { note: c.note, claimed: Some((c.size, c.root)) })
-            .chain(elsewhere.map(|note| Seal { note: note.to_owned(), claimed: None }))
-            .collect();
-        let key = self.key.verifier();
-        Ok(verified(verifier.finish(Some(&stored), &seals, key), key, "this host's key"))
-    }
-
     /// Entries, of one run or from a place on.
     pub async fn show_ledger(
         &self,
@@ -208,8 +187,9 @@ impl House {
         let rows = match run {
             Some(run) => {
                 self.load(run).await?;
-                let rows = self.store.ledger_rows_of_run(run).await?;
-                rows.into_iter().filter(|row| row.index >= from).take(limit).collect()
+                let mut rows = self.rows_of(run, from).await?;
+                rows.truncate(limit);
+                rows
             }
             None => self.store.ledger_rows(from, limit).await?,
         };
@@ -230,6 +210,22 @@ impl House {
                 })
             })
             .collect()
+    }
+
+    /// A run's entries by their own signed bytes; what the database files them under can be changed.
+    async fn rows_of(&self, run: RunId, mut from: u64) -> Result<Vec<LedgerRow>, HouseError> {
+        let (name, mut found) = (run.to_string(), Vec::new());
+        loop {
+            let rows = self.store.ledger_rows(from, PAGE).await?;
+            let Some(last) = rows.last() else { return Ok(found) };
+            from = last.index + 1;
+            found.extend(rows.into_iter().filter(|row| {
+                // Most entries are of other runs: only those that hold the name at all are read.
+                row.entry.run == Some(run)
+                    || String::from_utf8_lossy(&row.entry.bytes).contains(&name)
+                        && Entry::parse(&row.entry.bytes).is_ok_and(|entry| entry.run == Some(run))
+            }));
+        }
     }
 
     /// Writes the whole log so that it verifies anywhere.
@@ -267,7 +263,7 @@ impl House {
             newest.ok_or_else(|| HouseError::Inconsistent("nothing is sealed".to_owned()))?;
         let broken = |error: ledger::tree::TreeError| HouseError::Inconsistent(error.to_string());
         let mut entries = Vec::new();
-        for row in self.store.ledger_rows_of_run(run).await? {
+        for row in self.rows_of(run, 0).await?.into_iter().filter(|row| row.index < newest.size) {
             let needed = Inclusion::needed(row.index, newest.size).map_err(broken)?;
             let stored = self.hashes(&needed).await?;
             let proof = Inclusion::prove(&stored, row.index, newest.size).map_err(broken)?;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter
 
 use super::fault::Fault;
 use super::row::{self, damaged, int};
-use crate::port::{EventFilter, ProposalFilter, READ_ROWS_MAX, RunFilter};
+use crate::port::{EventFilter, HashRows, ProposalFilter, READ_ROWS_MAX, RunFilter};
 use crate::record::event::EventRow;
 use crate::record::{
     Checkpoint, Event, EventOutcome, JournalRow, LedgerRow, Machine, OutboxRow, Payload, Proposal,
@@ -132,7 +132,14 @@ pub(super) fn runs_with_actions(conn: &Connection) -> Result<Vec<RunId>, Fault> 
 
 pub(super) fn proposal_row(row: &Row<'_>) -> Result<Proposal, Fault> {
     let doc: String = row.get("doc")?;
-    Ok(Proposal { revision: row.get("revision")?, ..Proposal::from_json(&doc)? })
+    let proposal = Proposal { revision: row.get("revision")?, ..Proposal::from_json(&doc)? };
+    let state: String = row.get("state")?;
+    if state != proposal.state.name() {
+        let detail =
+            format!("its column `state` says {state}, its record {}", proposal.state.name());
+        return Err(damaged(format!("proposal {}", proposal.id), detail));
+    }
+    Ok(proposal)
 }
 
 pub(super) fn proposal(conn: &Connection, id: ProposalId) -> Result<Option<Proposal>, Fault> {
@@ -235,6 +242,15 @@ pub(super) fn ledger_hashes(
                 .transpose()
         })
         .collect()
+}
+
+pub(super) fn ledger_hash_rows(conn: &Connection) -> Result<HashRows, Fault> {
+    // One statement is one snapshot.
+    let text = "SELECT (SELECT coalesce(max(size), 0) FROM checkpoints),
+        (SELECT count(*) FROM ledger_hashes), (SELECT coalesce(max(idx), -1) + 1 FROM ledger_hashes)";
+    Ok(conn.prepare_cached(text)?.query_row([], |row| {
+        Ok(HashRows { sealed: row.get(0)?, count: row.get(1)?, end: row.get(2)? })
+    })?)
 }
 
 pub(super) fn checkpoints(conn: &Connection) -> Result<Vec<Checkpoint>, Fault> {

@@ -50,13 +50,20 @@ pub(super) fn hash(row: &Row<'_>, column: &str) -> Result<[u8; 32], Fault> {
 
 pub(super) fn run(row: &Row<'_>) -> Result<RunRow, Fault> {
     let doc: String = row.get("doc")?;
+    let id = parsed(row, "id")?;
+    let run = Run::from_json(&doc)?;
+    let ended: bool = row.get("ended")?;
+    if ended != run.state.is_ended() {
+        let detail = format!("its column `ended` says {ended}, its record {}", run.state.name());
+        return Err(damaged(format!("run {id}"), detail));
+    }
     Ok(RunRow {
-        id: parsed(row, "id")?,
+        id,
         revision: row.get("revision")?,
         agent: AgentVersion { name: row.get("agent")?, digest: parsed(row, "agent_digest")? },
         repository: row.get("repository")?,
         identity: row.get("identity")?,
-        run: Run::from_json(&doc)?,
+        run,
         facts: json(row, "facts")?,
         updated: instant(row, "updated")?,
     })
@@ -93,10 +100,12 @@ pub(super) fn outbox(row: &Row<'_>) -> Result<OutboxRow, Fault> {
 }
 
 pub(super) fn ledger(row: &Row<'_>) -> Result<LedgerRow, Fault> {
+    let index: u64 = row.get("idx")?;
     let run: Option<String> = row.get("run")?;
-    let run = run.map(|text| text.parse().map_err(|e| damaged("ledger.run", e))).transpose()?;
+    let place = || format!("ledger entry {index}, column `run`");
+    let run = run.map(|text| text.parse().map_err(|e| damaged(place(), e))).transpose()?;
     Ok(LedgerRow {
-        index: row.get("idx")?,
+        index,
         entry: NewLedgerRow { bytes: row.get("bytes")?, leaf_hash: hash(row, "leaf_hash")?, run },
     })
 }

@@ -5,7 +5,7 @@ use domain::{Digest, EventId, MachineId, ProposalId, RunId, Timestamp};
 
 use super::{Sqlite, append, integrity, queue, read, seal};
 use crate::error::{CommitError, Error};
-use crate::port::{Damage, EventFilter, ProposalFilter, RunFilter, Store};
+use crate::port::{Damage, EventFilter, HashRows, ProposalFilter, RunFilter, Store};
 use crate::queue::{Claim, QueueFilter};
 use crate::record::event::EventRow;
 use crate::record::{
@@ -146,6 +146,10 @@ impl Store for Sqlite {
     async fn ledger_hashes(&self, indexes: &[u64]) -> Result<Vec<Option<[u8; 32]>>, Error> {
         let indexes = indexes.to_vec();
         self.readers.read(move |conn| read::ledger_hashes(conn, &indexes)).await
+    }
+
+    async fn ledger_hash_rows(&self) -> Result<HashRows, Error> {
+        self.readers.read(read::ledger_hash_rows).await
     }
 
     async fn seal(

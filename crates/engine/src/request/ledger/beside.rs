@@ -1,0 +1,216 @@
+//! What the database holds beside the log: payloads that entries name, how runs have ended, what became
+//! of proposals. The log's signed bytes say how it should be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{Digest, ProposalId, RunId};
+use ledger::Entry;
+use ledger::verify::FAULTS_MAX;
+use store::error::Error as StoreError;
+use store::port::{ProposalFilter, RunFilter};
+use store::record::{LedgerRow, ProposalState, StoredPayload};
+
+use crate::error::HouseError;
+use crate::house::House;
+
+/// What the log says, and where the database says something else.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    said: Said,
+    /// Erased payloads that no entry has accounted for so far, with their place.
+    erased: Vec<(Digest, String)>,
+    pub(super) faults: Vec<String>,
+    pub(super) more: usize,
+}
+
+/// What entries say became of things; the last word counts.
+#[derive(Debug, Default, Clone)]
+struct Said {
+    endings: BTreeMap<RunId, String>,
+    answers: BTreeMap<ProposalId, Vec<String>>,
+    erased: BTreeSet<Digest>,
+}
+
+impl Said {
+    fn hear(&mut self, entry: &Entry) {
+        let fact = |name: &str| entry.facts.get(name).and_then(|value| value.as_str());
+        match (entry.action.as_str(), entry.run) {
+            ("run.ended", Some(run)) => {
+                self.endings.insert(run, entry.reason.clone());
+            }
+            ("payload.erased", _) => {
+                self.erased.extend(fact("digest").and_then(|text| text.parse::<Digest>().ok()));
+            }
+            (action, _) => {
+                let answer = action.strip_prefix("proposal.");
+                let proposal = fact("proposal").and_then(|text| text.parse().ok());
+                if let (Some(answer), Some(proposal)) = (answer, proposal) {
+                    self.answers.entry(proposal).or_default().push(answer.to_owned());
+                }
+            }
+        }
+    }
+}
+
+impl Beside {
+    fn fault(&mut self, fault: String) {
+        if self.faults.len() < FAULTS_MAX {
+            self.faults.push(fault);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// Lays an entry beside what it is filed under and what it names.
+    pub(super) async fn look(&mut self, house: &House, row: &LedgerRow) -> Result<(), HouseError> {
+        // What cannot be read is told by the verifier.
+        let Ok(entry) = Entry::parse(&row.entry.bytes) else { return Ok(()) };
+        let index = row.index;
+        let name = |run: Option<RunId>| run.map_or_else(|| "no run".to_owned(), |r| r.to_string());
+        if row.entry.run != entry.run {
+            let (filed, signed) = (name(row.entry.run), name(entry.run));
+            self.fault(format!("entry {index} is about {signed} and is filed under {filed}"));
+        }
+        for named in &entry.payloads {
+            let place = format!("entry {index}: its payload `{}` ({})", named.name, named.digest);
+            match house.store.payload(named.digest).await {
+                Ok(Some(StoredPayload::Erased { .. })) => self.erased.push((named.digest, place)),
+                Ok(Some(StoredPayload::Kept(kept))) => {
+                    if kept.bytes().len() as u64 != named.bytes {
+                        self.fault(format!("{place} has not {} bytes", named.bytes));
+                    }
+                    if kept.run() != entry.run {
+                        let (filed, signed) = (name(kept.run()), name(entry.run));
+                        self.fault(format!("{place} is about {signed} and is filed under {filed}"));
+                    }
+                }
+                Ok(None) => self.fault(format!("{place} is missing, and was not erased")),
+                Err(StoreError::Corrupt { detail, .. }) => {
+                    self.fault(format!("{place} was altered: {detail}"));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.said.hear(&entry);
+        Ok(())
+    }
+
+    /// Lays runs and proposals beside what the log says; `from` is where it was read to.
+    pub(super) async fn compare(&mut self, house: &House, from: u64) -> Result<(), HouseError> {
+        let (runs, proposals) = (self.runs(house).await?, self.proposals(house).await?);
+        // What was said before the rows were read must be in them; what is in them was said by now.
+        let mut by_now = self.said.clone();
+        let mut from = from;
+        while let Some(rows) = house.ledger_page(&mut from).await? {
+            rows.iter().filter_map(|row| Entry::parse(&row.entry.bytes).ok()).for_each(|entry| {
+                by_now.hear(&entry);
+            });
+        }
+        for (digest, place) in std::mem::take(&mut self.erased) {
+            if !by_now.erased.contains(&digest) {
+                self.fault(format!("{place} was erased, and no entry says by whom"));
+            }
+        }
+        if let Some(runs) = runs {
+            self.compare_runs(&runs, &by_now);
+        }
+        if let Some(proposals) = proposals {
+            self.compare_proposals(&proposals, &by_now);
+        }
+        Ok(())
+    }
+
+    fn compare_runs(&mut self, runs: &BTreeMap<RunId, Option<String>>, by_now: &Said) {
+        for (run, ending) in runs {
+            let said = by_now.endings.get(run);
+            if let Some(ending) = ending
+                && said != Some(ending)
+            {
+                let said = said.map_or("nothing of an end", String::as_str);
+                self.fault(format!("{run} ended as {ending}, the log says {said}"));
+            }
+        }
+        for (run, said) in self.said.endings.clone() {
+            match runs.get(&run) {
+                Some(Some(_)) => {}
+                Some(None) => self.fault(format!("{run} is not over, the log says {said}")),
+                None => self.fault(format!("{run} is missing, the log says {said}")),
+            }
+        }
+    }
+
+    fn compare_proposals(
+        &mut self,
+        proposals: &BTreeMap<ProposalId, ProposalState>,
+        by_now: &Said,
+    ) {
+        for (proposal, state) in proposals {
+            let said = by_now.answers.get(proposal);
+            let is_said = said.is_some_and(|said| said.iter().any(|word| word == state.name()));
+            if *state != ProposalState::Open && !is_said {
+                self.fault(format!("{proposal} is {}, the log does not say so", state.name()));
+            }
+        }
+        for (proposal, answers) in self.said.answers.clone() {
+            let is_final = |word: &&String| {
+                ["merged", "rejected", "superseded", "withdrawn"].contains(&word.as_str())
+            };
+            let last = answers.iter().rfind(is_final);
+            match (proposals.get(&proposal), last) {
+                (Some(ProposalState::Open | ProposalState::Approved), Some(last)) => {
+                    self.fault(format!("{proposal} waits for an answer, the log says {last}"));
+                }
+                (Some(_), _) => {}
+                (None, _) => self.fault(format!("{proposal} is missing, the log knows it")),
+            }
+        }
+    }
+
+    /// How every run has ended, where it has; nothing where they cannot be read, which is a fault.
+    async fn runs(
+        &mut self,
+        house: &House,
+    ) -> Result<Option<BTreeMap<RunId, Option<String>>>, HouseError> {
+        let (mut found, mut before) = (BTreeMap::new(), None);
+        loop {
+            let rows = house.store.runs(RunFilter { before, ..RunFilter::default() }).await;
+            let Some(rows) = self.readable(rows)? else { return Ok(None) };
+            let Some(last) = rows.last() else { return Ok(Some(found)) };
+            before = Some(last.id);
+            found.extend(rows.iter().map(|row| {
+                let ending = match crate::persist::from_record(&row.run).state {
+                    runs::State::Ended { ending } => Some(ending.name().to_owned()),
+                    _ => None,
+                };
+                (row.id, ending)
+            }));
+        }
+    }
+
+    /// What every proposal has become; nothing where they cannot be read, which is a fault.
+    async fn proposals(
+        &mut self,
+        house: &House,
+    ) -> Result<Option<BTreeMap<ProposalId, ProposalState>>, HouseError> {
+        let (mut found, mut before) = (BTreeMap::new(), None);
+        loop {
+            let filter = ProposalFilter { before, ..ProposalFilter::default() };
+            let rows = house.store.proposals(filter).await;
+            let Some(rows) = self.readable(rows)? else { return Ok(None) };
+            let Some(last) = rows.last() else { return Ok(Some(found)) };
+            before = Some(last.id);
+            found.extend(rows.iter().map(|row| (row.id, row.state)));
+        }
+    }
+
+    fn readable<T>(&mut self, rows: Result<T, StoreError>) -> Result<Option<T>, HouseError> {
+        match rows {
+            Ok(rows) => Ok(Some(rows)),
+            Err(StoreError::Corrupt { place, detail }) => {
+                self.fault(format!("{place}: {detail}"));
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
