@@ -340,3 +340,14 @@ proptest! {
         log.verify_with(None);
     }
 }
+
+#[test]
+fn a_log_that_began_with_a_checkpoint_of_nothing_verifies() {
+    let key = crate::SigningKey::generate("begun", &[7; 32]).unwrap();
+    let root = tree::root(&Vec::new(), 0).unwrap();
+    let note = key.sign(0, root);
+    assert_eq!(key.verifier().open(&note).unwrap().size, 0);
+    let seals = [Seal { note, claimed: None }];
+    let found = Verifier::default().finish(Some(&Vec::new()), &seals, key.verifier());
+    assert!(found.is_clean(), "{:?}", found.faults);
+}
