@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::exit::Failure;
 use crate::usage::Global;
+use crate::wire_up::Opened;
 
 /// How long a registry has for one answer where nothing else is said, in milliseconds.
 const REGISTRY_TIMEOUT_MS: u64 = 60_000;
@@ -42,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) failpoint: Option<String>,
     /// The whole environment, for the package managers' own configuration.
     pub(crate) environment: BTreeMap<String, String>,
+    /// The house that the command opens.
+    pub(crate) opened: Opened,
 }
 
 impl Settings {
@@ -82,6 +85,7 @@ impl Settings {
             ssh_auth_sock: variable("HOB_SSH_AUTH_SOCK"),
             failpoint: variable("HOB_FAILPOINT"),
             environment,
+            opened: Opened::default(),
         })
     }
 

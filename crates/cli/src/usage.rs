@@ -253,6 +253,18 @@ pub(crate) enum Ledger {
         #[arg(long, default_value = "-")]
         file: PathBuf,
     },
+    /// Erase content that entries name, for good; the entries stay, and the log verifies as before
+    Erase {
+        /// The payload, by the digest that `hob ledger show --json` prints
+        #[arg(required_unless_present = "run", conflicts_with = "run")]
+        digest: Option<Digest>,
+        /// Every payload of this run
+        #[arg(long)]
+        run: Option<RunId>,
+        /// Why: it is in the log, beside who has asked
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
 }
 
 /// What can be asked about definitions.

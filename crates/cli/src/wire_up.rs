@@ -3,7 +3,7 @@
 pub(crate) mod definitions;
 pub(crate) mod workshop;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::Clock;
 use domain::clock::SystemClock;
@@ -17,6 +17,27 @@ use crate::mouth;
 use crate::settings::Settings;
 use crate::terminal::{Lines, Live};
 use crate::usage::SandboxChoice;
+
+/// The house that the command has opened last: what it wrote is sealed when the command is done.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Opened(Arc<Mutex<Option<Arc<House>>>>);
+
+impl Opened {
+    fn put(&self, house: &Arc<House>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(house));
+    }
+
+    /// Seals what this process has written, however the command ended. What cannot be sealed now is sealed by the
+    /// next command; nothing of it is lost.
+    pub(crate) async fn seal(&self) {
+        let house = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(house) = house else { return };
+        if let Err(error) = house.seal_own().await {
+            let problem = engine::chain(&error);
+            mouth::say(&format!("warning: {problem}; hint: {}", error.hint()));
+        }
+    }
+}
 
 /// The house without a workshop: for questions and answers.
 pub(crate) async fn house(settings: &Settings) -> Result<Arc<House>, Failure> {
@@ -74,7 +95,9 @@ async fn open(
         failpoint,
     })
     .await?;
-    Ok(Arc::new(house))
+    let house = Arc::new(house);
+    settings.opened.put(&house);
+    Ok(house)
 }
 
 fn open_store(settings: &Settings) -> Result<store::sqlite::Sqlite, Failure> {

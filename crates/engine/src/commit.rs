@@ -1,5 +1,6 @@
 //! The two ways anything is written: a command applied to a run with all that follows, and notes alone.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::RunId;
@@ -146,6 +147,7 @@ impl House {
     ) -> Result<(), HouseError> {
         if !notes.is_empty() {
             self.store.commit(written(scribe, notes)).await?;
+            self.wrote.store(true, Ordering::Relaxed);
         }
         Ok(())
     }
@@ -155,7 +157,10 @@ impl House {
         let mut waited = Duration::ZERO;
         loop {
             let error = match self.store.commit(tx.clone()).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => {
+                    self.wrote.store(true, Ordering::Relaxed);
+                    return Ok(());
+                }
                 Err(error) => HouseError::from(error),
             };
             if !error.is_full_disk() || waited >= FULL_DISK_WAIT || self.stopping() {

@@ -4,7 +4,7 @@
 //! set one. What a restart makes of each is shown by the crash stories of the whole house.
 
 /// Every failpoint, in the order a run meets them.
-pub const NAMES: [&str; 14] = [
+pub const NAMES: [&str; 16] = [
     "run-accepted",
     "action-claimed",
     "machine-launched",
@@ -19,6 +19,8 @@ pub const NAMES: [&str; 14] = [
     "branch-moved",
     "reject-intended",
     "withdrawn",
+    "ledger-sealed",
+    "erasure-told",
 ];
 
 /// Which failpoint is set, if any.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -122,6 +123,8 @@ pub struct House {
     pub(crate) failpoint: Failpoint,
     pub(crate) worker: Worker,
     pub(crate) key: ledger::SigningKey,
+    /// Whether this process has written entries since it sealed for the last time.
+    pub(crate) wrote: AtomicBool,
     machines: Mutex<HashMap<MachineId, Box<dyn Machine>>>,
     /// What package managers answered in the runs under work, by run and base commit.
     memos: Mutex<BTreeMap<(RunId, CommitId), Arc<Memo>>>,
@@ -163,6 +166,7 @@ impl House {
             failpoint: parts.failpoint,
             worker,
             key,
+            wrote: AtomicBool::new(false),
             machines: Mutex::new(HashMap::new()),
             memos: Mutex::default(),
             base_files: Mutex::default(),

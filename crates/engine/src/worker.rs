@@ -73,22 +73,6 @@ pub(crate) fn dead(folder: &Path) -> std::io::Result<Vec<(String, PathBuf)>> {
     Ok(found)
 }
 
-/// Whether a worker other than `own` is alive.
-pub(crate) fn others(folder: &Path, own: &str) -> std::io::Result<bool> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let is_other = path.extension().is_some_and(|extension| extension == "lock")
-            && path.file_stem().and_then(|name| name.to_str()) != Some(own);
-        match File::open(&path) {
-            // Taking the lock shows that nobody holds it; it is given back when `file` is dropped.
-            Ok(file) if is_other && file.try_lock().is_err() => return Ok(true),
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(false)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

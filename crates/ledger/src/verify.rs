@@ -128,14 +128,6 @@ pub enum Fault {
 /// Something unusual that may be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Remark {
-    /// Two entries have the same bytes: one may be a copy of the other.
-    #[error("entry {index} has the same bytes as entry {earlier}")]
-    Duplicate {
-        /// The later one.
-        index: u64,
-        /// The earlier one.
-        earlier: u64,
-    },
     /// An entry says that it was written well before one that stands before it.
     #[error("entry {index} says that it was written {by_ms} ms before an entry that precedes it")]
     Backwards {
@@ -270,7 +262,6 @@ impl Verifier {
     fn result(mut self, end: u64, proved: u64, root: Option<Hash>) -> Verification {
         let faulty: std::collections::BTreeSet<u64> =
             self.faults.iter().filter_map(Fault::entry).collect();
-        let remarks = self.remarks.finish(&self.seen);
         for seen in self.seen {
             if let Some(why) = seen.malformed.filter(|_| !faulty.contains(&seen.index)) {
                 self.faults.push(Fault::Malformed { index: seen.index, why });
@@ -287,7 +278,7 @@ impl Verifier {
             unsealed,
             faults: self.faults,
             more,
-            remarks,
+            remarks: self.remarks.found,
         }
     }
 }

@@ -110,7 +110,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Stored tree hashes, in the order of `indexes`; nothing where there is none.
     async fn ledger_hashes(&self, indexes: &[u64]) -> Result<Vec<Option<[u8; 32]>>, Error>;
 
-    /// How many tree hashes are stored, beside the newest checkpoint: seen at one instant.
+    /// Where the stored tree hashes and the newest checkpoint end, seen at one instant.
     async fn ledger_hash_rows(&self) -> Result<HashRows, Error>;
 
     /// Appends tree hashes and the checkpoint over them, where the newest checkpoint still has size
@@ -134,9 +134,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 pub struct HashRows {
     /// The size of the newest checkpoint; 0 where there is none.
     pub sealed: u64,
-    /// How many hashes are stored.
-    pub count: u64,
-    /// The index after the last one.
+    /// The index after the last hash.
     pub end: u64,
 }
 

@@ -1,10 +1,13 @@
-//! `hob ledger`: verify, show, export, prove.
+//! `hob ledger`: verify, show, export, prove, erase.
 
 use std::fs::File;
 use std::io::{BufReader, Read as _, Write as _};
 use std::path::Path;
 
-use engine::request::ledger::{By, ProofVerified, Verified, verify_export, verify_proof};
+use domain::Actor;
+use engine::request::ledger::{
+    By, Erasable, ProofVerified, Verified, verify_export, verify_proof,
+};
 
 use crate::exit::{Exit, Failure};
 use crate::mouth;
@@ -68,6 +71,19 @@ pub(crate) async fn ledger(settings: &Settings, asked: Ledger) -> Result<Exit, F
             let house = wire_up::house(settings).await?;
             let text = house.prove_run(run).await?;
             write(settings, &file, text.as_bytes())
+        }
+        Ledger::Erase { digest, run, reason } => {
+            let house = wire_up::house(settings).await?;
+            let Some(what) = digest.map(Erasable::Payload).or(run.map(Erasable::Run)) else {
+                return Err(Failure::fixable("nothing is named", "name a digest, or a run with --run"));
+            };
+            let erased = house.erase(&Actor::local(&settings.user), what, &reason).await?;
+            mouth::say(&match erased {
+                0 => "nothing was left to erase".to_owned(),
+                1 => "1 payload was erased; the entry that names it stays".to_owned(),
+                _ => format!("{erased} payloads were erased; the entries that name them stay"),
+            });
+            Ok(Exit::Done)
         }
     }
 }
@@ -144,16 +160,39 @@ fn told(verified: &Verified, output: Output) -> Result<Exit, Failure> {
             verified.size, verified.sealed, verified.root
         ));
         mouth::data(&format!("verified by {}: {}", verified.key_of, verified.key));
+        if verified.unsealed > 0 {
+            mouth::data(&format!(
+                "{} entries are not sealed yet, so whoever edits the database could still change them; the next \
+                 `hob run` or `hob runs resume` seals them",
+                verified.unsealed
+            ));
+        }
+        for erasure in &verified.erasures {
+            mouth::data(&format!(
+                "erased on {} by {}: {} payloads of {}, because: {}",
+                erasure.at,
+                erasure.by,
+                erasure.payloads,
+                erasure.run.as_deref().unwrap_or("no run"),
+                erasure.why
+            ));
+        }
+        for remark in &verified.remarks {
+            mouth::data(&format!("remark: {remark}"));
+        }
         for fault in &verified.faults {
             mouth::data(&format!("fault: {fault}"));
         }
-        mouth::data(if verified.faults.is_empty() {
+        if verified.more > 0 {
+            mouth::data(&format!("fault: {} more", verified.more));
+        }
+        mouth::data(if verified.clean {
             "the log verifies"
         } else {
             "the log does NOT verify"
         });
     }
-    Ok(if verified.faults.is_empty() { Exit::Done } else { Exit::Fixable })
+    Ok(if verified.clean { Exit::Done } else { Exit::Fixable })
 }
 
 fn write(settings: &Settings, file: &Path, bytes: &[u8]) -> Result<Exit, Failure> {

@@ -70,7 +70,6 @@ pub(crate) async fn review(settings: &Settings, asked: Review) -> Result<Exit, F
             }
         }
     }
-    house.seal().await?;
     Ok(Exit::Done)
 }
 

@@ -61,7 +61,6 @@ pub(crate) async fn runs(settings: &Settings, asked: Runs) -> Result<Exit, Failu
             house.cancel_run(&actor, run).await?;
             let now = house.show_run(run).await?;
             if now.state == "ended" {
-                house.seal().await?;
                 mouth::say(&format!("{run} is over: {}", now.detail));
             } else {
                 mouth::say(&format!("{run} was asked to stop"));

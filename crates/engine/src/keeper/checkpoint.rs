@@ -10,6 +10,9 @@ use ledger::checkpoint::{Checkpoint, NOTE_MAX_BYTES};
 
 use crate::error::HouseError;
 
+/// What the entry says happened that is written because no checkpoint was kept.
+pub(crate) const RENEWED: &str = "ledger.checkpoint_renewed";
+
 /// The kept note and what it says; nothing where none was kept yet.
 pub(crate) fn read(
     path: &Path,
@@ -54,6 +57,17 @@ pub(crate) fn keep(
     half.as_file().sync_all().map_err(io)?;
     half.persist(path).map_err(|error| io(error.error))?;
     folder.sync_all().map_err(io)
+}
+
+/// Says that the database is older than the checkpoint that is kept outside it, and what to do.
+pub(crate) fn outran(path: &Path, kept: u64, sealed: u64) -> String {
+    format!(
+        "the checkpoint kept in `{path}` covers {kept} entries, the newest one in the database {sealed}: the database \
+         was cut, or put back from an older backup. Put the newest backup of the whole data folder back; where \
+         there is none, remove `{path}`: the next `hob runs resume` goes on from what there is, keeps a new \
+         checkpoint, and the log says so",
+        path = path.display()
+    )
 }
 
 fn unusable(path: &Path, error: &std::io::Error) -> HouseError {

@@ -1,13 +1,17 @@
 //! Entries are sealed: the tree grows over them and its root is signed.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
+use domain::Actor;
 use ledger::tree;
 use store::error::CommitError;
 use store::record::Checkpoint;
 
+use crate::audit::Note;
 use crate::error::HouseError;
 use crate::house::House;
+use crate::keeper::checkpoint;
 
 /// The most entries that one checkpoint adds.
 const SEAL_ROWS_MAX: usize = 5_000;
@@ -27,11 +31,18 @@ impl House {
     /// make the other history a true one.
     pub async fn seal(&self) -> Result<(), HouseError> {
         self.refuse_another_history().await?;
+        self.wrote.store(false, Ordering::Relaxed);
         while self.seal_some().await? {}
         if let Some(newest) = self.store.checkpoints().await?.pop() {
+            self.failpoint.hit("ledger-sealed");
             self.keep_checkpoint(&newest.note, newest.size)?;
         }
         Ok(())
+    }
+
+    /// Seals what this process has written, if it has: the last thing that a process does.
+    pub async fn seal_own(&self) -> Result<(), HouseError> {
+        if self.wrote.load(Ordering::Relaxed) { self.seal().await } else { Ok(()) }
     }
 
     /// A log without entries begins with a kept checkpoint of none: that there is one can be relied on.
@@ -46,18 +57,21 @@ impl House {
 
     fn keep_checkpoint(&self, note: &str, size: u64) -> Result<(), HouseError> {
         let path = self.settings.ledger_checkpoint();
-        crate::keeper::checkpoint::keep(&path, self.key.verifier(), note, size)
+        checkpoint::keep(&path, self.key.verifier(), note, size)
     }
 
+    /// Compares what is about to be sealed with the checkpoint that is kept outside the database. Where that
+    /// one is missing, the log says so itself: from the next checkpoint on one is kept again.
     async fn refuse_another_history(&self) -> Result<(), HouseError> {
         let refused = |why: String| {
-            let hint = "`hob ledger verify` says where; restore the data folder from a backup";
+            let hint = "`hob ledger verify` says more; put the data folder back from a backup";
             Err(HouseError::fixable(format!("the log is not sealed: {why}"), hint))
         };
         // Read first: what is kept follows what the database holds, never the other way round.
         let path = self.settings.ledger_checkpoint();
-        let kept = crate::keeper::checkpoint::read(&path, self.key.verifier())?;
+        let kept = checkpoint::read(&path, self.key.verifier())?;
         let rows = self.store.ledger_hash_rows().await?;
+        let size = self.store.ledger_size().await?;
         let broken = |error: tree::TreeError| HouseError::Inconsistent(error.to_string());
         let expected = tree::hash_count(rows.sealed).map_err(broken)?;
         if rows.end != expected {
@@ -66,19 +80,12 @@ impl House {
                 rows.sealed, rows.end
             ));
         }
-        let Some((_, kept)) = kept else {
-            return match (rows.sealed, self.store.ledger_size().await?) {
-                (0, entries @ 1..) => {
-                    refused(format!("it has {entries} entries and no checkpoint anywhere"))
-                }
-                _ => Ok(()),
-            };
-        };
+        if size < rows.sealed {
+            return refused(format!("{} entries were sealed, and {size} are left", rows.sealed));
+        }
+        let Some((_, kept)) = kept else { return self.renew_checkpoint(rows.sealed, size).await };
         if kept.size > rows.sealed {
-            return refused(format!(
-                "its newest checkpoint covers {} entries, the one kept outside it {}",
-                rows.sealed, kept.size
-            ));
+            return refused(checkpoint::outran(&path, kept.size, rows.sealed));
         }
         let needed = tree::needed_for_append(kept.size).map_err(broken)?;
         let stored = self.hashes(&needed).await?;
@@ -89,6 +96,16 @@ impl House {
                 kept.size
             )),
         }
+    }
+
+    async fn renew_checkpoint(&self, sealed: u64, size: u64) -> Result<(), HouseError> {
+        if size == 0 {
+            return Ok(());
+        }
+        let why = "the checkpoint kept outside the database was missing";
+        let note =
+            Note::new(checkpoint::RENEWED, why).fact("sealed", sealed).fact("entries", size);
+        self.write_notes_now(&self.scribe_of_house(&Actor::house()), vec![note]).await
     }
 
     async fn seal_some(&self) -> Result<bool, HouseError> {

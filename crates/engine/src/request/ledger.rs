@@ -1,7 +1,10 @@
-//! Questions to the audit log: verify, show, export, prove.
+//! Requests to the audit log: verify, show, export, prove, erase.
 
 mod beside;
+mod erase;
 mod verify;
+
+pub use erase::{Erasable, Erasure};
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read as _, Write};
@@ -42,6 +45,8 @@ pub struct Verified {
     pub unsealed: u64,
     /// What is unusual and may be right.
     pub remarks: Vec<String>,
+    /// What was erased of the content that entries name, by whom and why.
+    pub erasures: Vec<Erasure>,
 }
 
 /// An entry for people.
@@ -150,6 +155,7 @@ fn verified(verification: Verification, key: &VerifierKey, key_of: &'static str)
         more: verification.more,
         unsealed: verification.unsealed,
         remarks: verification.remarks.iter().map(ToString::to_string).collect(),
+        erasures: Vec::new(),
     }
 }
 

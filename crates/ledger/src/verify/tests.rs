@@ -351,3 +351,18 @@ fn a_log_that_began_with_a_checkpoint_of_nothing_verifies() {
     let found = Verifier::default().finish(Some(&Vec::new()), &seals, key.verifier());
     assert!(found.is_clean(), "{:?}", found.faults);
 }
+
+#[test]
+fn a_clock_that_was_set_back_is_remarked_on_once_and_is_no_fault() {
+    let at = |minutes: u64| {
+        let entry = Entry { at: Timestamp::from_millis(minutes * 60_000), ..Entry::parse(&bytes(0)).unwrap() };
+        entry.to_bytes().unwrap()
+    };
+    let mut log = Log::new(0, &[]);
+    for (index, minutes) in (0..).zip([10, 60, 58, 30, 31, 32]) {
+        log.rows.push((index, at(minutes), leaf_hash(&at(minutes))));
+    }
+    let found = log.verify();
+    assert!(found.is_clean(), "{:?}", found.faults);
+    assert_eq!(found.remarks, [Remark::Backwards { index: 3, by_ms: 30 * 60_000 }]);
+}

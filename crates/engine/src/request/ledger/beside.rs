@@ -3,24 +3,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{Digest, ProposalId, RunId};
+use domain::{CommitId, Digest, ProposalId, RunId};
 use ledger::Entry;
 use ledger::verify::FAULTS_MAX;
 use store::error::Error as StoreError;
 use store::port::{ProposalFilter, RunFilter};
-use store::record::{LedgerRow, ProposalState, StoredPayload};
+use store::record::{LedgerRow, Proposal, ProposalState, StoredPayload};
 
+use super::erase::{self, Erasure};
 use crate::error::HouseError;
 use crate::house::House;
+use crate::keeper::checkpoint;
 
 /// What the log says, and where the database says something else.
 #[derive(Debug, Default)]
 pub(super) struct Beside {
     said: Said,
-    /// Erased payloads that no entry has accounted for so far, with their place.
-    erased: Vec<(Digest, String)>,
+    /// Payloads that are gone, with the place of the entry that names them.
+    gone: Vec<(Digest, String)>,
+    /// Payloads that are there, with the place of the entry that names them.
+    there: BTreeMap<Digest, String>,
     pub(super) faults: Vec<String>,
     pub(super) more: usize,
+    pub(super) remarks: Vec<String>,
+    /// Who has erased what, and why.
+    pub(super) erasures: Vec<Erasure>,
 }
 
 /// What entries say became of things; the last word counts.
@@ -28,25 +35,38 @@ pub(super) struct Beside {
 struct Said {
     endings: BTreeMap<RunId, String>,
     answers: BTreeMap<ProposalId, Vec<String>>,
+    published: BTreeMap<ProposalId, Facts>,
+    approvals: BTreeSet<(ProposalId, String, String)>,
     erased: BTreeSet<Digest>,
 }
+
+/// The small facts of an entry.
+type Facts = BTreeMap<String, serde_json::Value>;
 
 impl Said {
     fn hear(&mut self, entry: &Entry) {
         let fact = |name: &str| entry.facts.get(name).and_then(|value| value.as_str());
+        self.erased.extend(erase::digests(entry));
         match (entry.action.as_str(), entry.run) {
             ("run.ended", Some(run)) => {
                 self.endings.insert(run, entry.reason.clone());
             }
-            ("payload.erased", _) => {
-                self.erased.extend(fact("digest").and_then(|text| text.parse::<Digest>().ok()));
-            }
             (action, _) => {
                 let answer = action.strip_prefix("proposal.");
-                let proposal = fact("proposal").and_then(|text| text.parse().ok());
-                if let (Some(answer), Some(proposal)) = (answer, proposal) {
-                    self.answers.entry(proposal).or_default().push(answer.to_owned());
+                let proposal: Option<ProposalId> =
+                    fact("proposal").and_then(|text| text.parse().ok());
+                let (Some(answer), Some(proposal)) = (answer, proposal) else { return };
+                match answer {
+                    "published" => {
+                        self.published.insert(proposal, entry.facts.clone());
+                    }
+                    "approved" => {
+                        let digest = fact("digest").unwrap_or_default().to_owned();
+                        self.approvals.insert((proposal, entry.actor.clone(), digest));
+                    }
+                    _ => {}
                 }
+                self.answers.entry(proposal).or_default().push(answer.to_owned());
             }
         }
     }
@@ -74,8 +94,9 @@ impl Beside {
         for named in &entry.payloads {
             let place = format!("entry {index}: its payload `{}` ({})", named.name, named.digest);
             match house.store.payload(named.digest).await {
-                Ok(Some(StoredPayload::Erased { .. })) => self.erased.push((named.digest, place)),
+                Ok(Some(StoredPayload::Erased { .. })) => self.gone.push((named.digest, place)),
                 Ok(Some(StoredPayload::Kept(kept))) => {
+                    self.there.insert(named.digest, place.clone());
                     if kept.bytes().len() as u64 != named.bytes {
                         self.fault(format!("{place} has not {} bytes", named.bytes));
                     }
@@ -91,6 +112,13 @@ impl Beside {
                 Err(error) => return Err(error.into()),
             }
         }
+        if entry.action == checkpoint::RENEWED {
+            self.remarks.push(format!(
+                "entry {index}: no checkpoint was kept outside the database then; whether the log was cut before \
+                 it cannot be told"
+            ));
+        }
+        self.erasures.extend(Erasure::of(index, &entry));
         self.said.hear(&entry);
         Ok(())
     }
@@ -106,10 +134,17 @@ impl Beside {
                 by_now.hear(&entry);
             });
         }
-        for (digest, place) in std::mem::take(&mut self.erased) {
+        for (digest, place) in std::mem::take(&mut self.gone) {
             if !by_now.erased.contains(&digest) {
                 self.fault(format!("{place} was erased, and no entry says by whom"));
             }
+        }
+        for digest in &self.said.erased {
+            self.remarks.extend(self.there.get(digest).map(|place| {
+                format!(
+                    "{place} was to be erased and is still there: give the command again, if it is not at work"
+                )
+            }));
         }
         if let Some(runs) = runs {
             self.compare_runs(&runs, &by_now);
@@ -139,16 +174,32 @@ impl Beside {
         }
     }
 
-    fn compare_proposals(
-        &mut self,
-        proposals: &BTreeMap<ProposalId, ProposalState>,
-        by_now: &Said,
-    ) {
-        for (proposal, state) in proposals {
-            let said = by_now.answers.get(proposal);
-            let is_said = said.is_some_and(|said| said.iter().any(|word| word == state.name()));
-            if *state != ProposalState::Open && !is_said {
-                self.fault(format!("{proposal} is {}, the log does not say so", state.name()));
+    fn compare_proposals(&mut self, proposals: &BTreeMap<ProposalId, Proposal>, by_now: &Said) {
+        for (id, proposal) in proposals {
+            let state = proposal.state;
+            let is_said = by_now
+                .answers
+                .get(id)
+                .is_some_and(|said| said.iter().any(|word| word == state.name()));
+            if state != ProposalState::Open && !is_said {
+                self.fault(format!("{id} is {}, the log does not say so", state.name()));
+            }
+            for approval in &proposal.approvals {
+                let said = (*id, approval.actor.clone(), approval.digest.to_string());
+                if !by_now.approvals.contains(&said) {
+                    let by = &approval.actor;
+                    self.fault(format!("{id} was approved by {by}, the log does not say so"));
+                }
+            }
+            let Some(facts) = by_now.published.get(id) else {
+                self.fault(format!("{id} is there, and the log does not say that it was published"));
+                continue;
+            };
+            for (name, value) in published(proposal) {
+                let said = facts.get(name).and_then(|value| value.as_str()).unwrap_or_default();
+                if said != value {
+                    self.fault(format!("{id} has the {name} {value}, the log says {said}"));
+                }
             }
         }
         for (proposal, answers) in self.said.answers.clone() {
@@ -156,7 +207,7 @@ impl Beside {
                 ["merged", "rejected", "superseded", "withdrawn"].contains(&word.as_str())
             };
             let last = answers.iter().rfind(is_final);
-            match (proposals.get(&proposal), last) {
+            match (proposals.get(&proposal).map(|proposal| proposal.state), last) {
                 (Some(ProposalState::Open | ProposalState::Approved), Some(last)) => {
                     self.fault(format!("{proposal} waits for an answer, the log says {last}"));
                 }
@@ -187,11 +238,11 @@ impl Beside {
         }
     }
 
-    /// What every proposal has become; nothing where they cannot be read, which is a fault.
+    /// Every proposal; nothing where they cannot be read, which is a fault.
     async fn proposals(
         &mut self,
         house: &House,
-    ) -> Result<Option<BTreeMap<ProposalId, ProposalState>>, HouseError> {
+    ) -> Result<Option<BTreeMap<ProposalId, Proposal>>, HouseError> {
         let (mut found, mut before) = (BTreeMap::new(), None);
         loop {
             let filter = ProposalFilter { before, ..ProposalFilter::default() };
@@ -199,7 +250,7 @@ impl Beside {
             let Some(rows) = self.readable(rows)? else { return Ok(None) };
             let Some(last) = rows.last() else { return Ok(Some(found)) };
             before = Some(last.id);
-            found.extend(rows.iter().map(|row| (row.id, row.state)));
+            found.extend(rows.into_iter().map(|row| (row.id, row)));
         }
     }
 
@@ -213,4 +264,14 @@ impl Beside {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// What the entry of a proposal's publication says of it too.
+fn published(proposal: &Proposal) -> [(&'static str, String); 3] {
+    let commit = |commit: &CommitId| commit.as_str().to_owned();
+    [
+        ("base", commit(&proposal.base)),
+        ("head", commit(&proposal.head)),
+        ("digest", proposal.digest.to_string()),
+    ]
 }

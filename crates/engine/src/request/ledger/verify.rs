@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use ledger::checkpoint::Checkpoint;
 use ledger::{Seal, Verifier};
-use store::port::RunFilter;
-use store::record::{LedgerRow, RunState};
+use store::record::LedgerRow;
 
 use super::beside::Beside;
 use super::{PAGE, Verified, verified};
@@ -15,18 +15,16 @@ use crate::keeper::checkpoint;
 
 impl House {
     /// Verifies the whole log: every entry, every stored hash, every checkpoint, every payload that an
-    /// entry names, and how runs and proposals stand beside what the log says of them.
-    pub async fn verify_ledger(&self) -> Result<Verified, HouseError> {
+    /// entry names, how runs and proposals stand beside what the log says of them, and that the log goes on
+    /// from the checkpoint that was kept `elsewhere`, where there is one.
+    ///
+    /// Others may write meanwhile. What only grows is therefore read before what it must be a part of: the
+    /// kept checkpoint, then those of the database, then the entries. Nothing that a living process does between
+    /// two reads looks like damage.
+    pub async fn verify_ledger(&self, elsewhere: Option<&str>) -> Result<Verified, HouseError> {
         let key = self.key.verifier();
         let mut faults = Vec::new();
-        // What only grows is read before what it must be a part of: others may write meanwhile.
-        let kept = match checkpoint::read(&self.settings.ledger_checkpoint(), key) {
-            Ok(kept) => kept,
-            Err(error) => {
-                faults.push(crate::chain(&error));
-                None
-            }
-        };
+        let kept = checkpoint::read(&self.settings.ledger_checkpoint(), key);
         let hashes = self.store.ledger_hash_rows().await?;
         let checkpoints = self.store.checkpoints().await?;
         let newest = checkpoints.last().map_or(0, |checkpoint| checkpoint.size);
@@ -41,55 +39,59 @@ impl House {
         }
         beside.compare(self, from).await?;
 
-        let count = hash_count(newest)?;
-        let indexes: Vec<u64> = (0..count).collect();
+        let indexes: Vec<u64> = (0..hash_count(newest)?).collect();
         let mut stored = BTreeMap::new();
         for some in indexes.chunks(PAGE) {
             stored.extend(self.hashes(some).await?);
         }
+        let kept = kept.unwrap_or_else(|error| {
+            faults.push(crate::chain(&error));
+            None
+        });
         let mut seals: Vec<Seal> = checkpoints
             .into_iter()
             .map(|c| Seal { note: c.note, claimed: Some((c.size, c.root)) })
             .collect();
-        seals.extend(kept.iter().map(|(note, _)| Seal { note: note.clone(), claimed: None }));
+        let outside = kept.iter().map(|(note, _)| note.as_str()).chain(elsewhere);
+        seals.extend(outside.map(|note| Seal { note: note.to_owned(), claimed: None }));
         let verification = verifier.finish(Some(&stored), &seals, key);
-        let (size, proved) = (verification.size, verification.sealed);
 
         let expected = hash_count(hashes.sealed)?;
-        if hashes.count != expected || hashes.end != expected {
+        if hashes.end > expected {
+            let (sealed, end) = (hashes.sealed, hashes.end);
             faults.push(format!(
-                "{} entries are sealed, so {expected} hashes are stored over them; there are {}, up to number {}",
-                hashes.sealed, hashes.count, hashes.end
+                "{sealed} entries are sealed, so {expected} hashes are stored over them, and they go to {end}"
             ));
         }
-        match kept.map(|(_, kept)| kept.size) {
-            None if size > 0 && faults.is_empty() => faults.push(
-                "the checkpoint that is kept outside the database is missing".to_owned(),
-            ),
-            Some(kept) if kept > size => faults.push(format!(
-                "the checkpoint kept outside the database covers {kept} entries, the log has {size}"
-            )),
-            Some(kept) if kept > newest => faults.push(format!(
-                "the checkpoint kept outside the database covers {kept} entries, the newest in it {newest} of {size}"
-            )),
-            Some(kept) if kept > proved => faults.push(format!(
-                "the checkpoint kept outside the database covers {kept} entries, and only the first {proved} of the {size} in it are proved"
-            )),
-            _ => {}
+        let kept = kept.map(|(_, kept)| kept);
+        if faults.is_empty() {
+            faults.extend(self.beside_kept(kept.as_ref(), newest, verification.size));
         }
-        if size > newest && self.is_idle().await? && self.newest_sealed().await? < size {
-            faults.push(format!(
-                "entries {newest} to {} are not sealed though nobody is working: they were added by other means than hob, or a command was killed",
-                size - 1
-            ));
-        }
-        let mut verified = verified(verification, key);
+        let mut verified = verified(verification, key, "this host's key");
         faults.append(&mut verified.faults);
         faults.append(&mut beside.faults);
+        verified.remarks.append(&mut beside.remarks);
         verified.more += beside.more;
+        verified.erasures = beside.erasures;
         verified.clean = faults.is_empty() && verified.more == 0;
         verified.faults = faults;
         Ok(verified)
+    }
+
+    /// What is wrong between the kept checkpoint and the newest one of the database.
+    fn beside_kept(&self, kept: Option<&Checkpoint>, newest: u64, size: u64) -> Option<String> {
+        let path = self.settings.ledger_checkpoint();
+        match kept {
+            None if size > 0 => Some(format!(
+                "the checkpoint kept outside the database, `{}`, is missing: whether the log was cut cannot be \
+                 told. The next `hob runs resume` keeps a new one, and the log says so",
+                path.display()
+            )),
+            Some(kept) if kept.size > newest => {
+                Some(checkpoint::outran(&path, kept.size, newest))
+            }
+            _ => None,
+        }
     }
 
     /// The next entries from `from` on, which is moved behind them.
@@ -102,23 +104,6 @@ impl House {
             *from = next;
             rows
         }))
-    }
-
-    async fn newest_sealed(&self) -> Result<u64, HouseError> {
-        Ok(self.store.ledger_hash_rows().await?.sealed)
-    }
-
-    /// Whether no run is to be worked on and no other process of hob is there.
-    async fn is_idle(&self) -> Result<bool, HouseError> {
-        let others = crate::worker::others(&self.settings.workers(), self.worker.name()).map_err(
-            |error| {
-                HouseError::data_folder("looking for other workers", &self.settings.data, &error)
-            },
-        )?;
-        let filter = RunFilter { unfinished: true, ..RunFilter::default() };
-        let runs = self.store.runs(filter).await?;
-        let waits = |state: &RunState| matches!(state, RunState::Proposed { .. });
-        Ok(!others && runs.iter().all(|row| waits(&row.run.state)))
     }
 }
 
