@@ -19,13 +19,13 @@ const PERIOD: Duration = Duration::from_secs(15);
 impl House {
     /// Does everything once.
     pub async fn reconcile(&self) -> Result<(), HouseError> {
-        let cleared = self.clear_away().await;
+        let cleared = self.clear_what_is_left().await;
         // What was written is sealed, whatever else could not be done.
         let sealed = self.seal().await;
         cleared.and(sealed)
     }
 
-    async fn clear_away(&self) -> Result<(), HouseError> {
+    async fn clear_what_is_left(&self) -> Result<(), HouseError> {
         self.bury_the_dead().await?;
         self.reclaim_machines().await?;
         self.drain_all().await?;

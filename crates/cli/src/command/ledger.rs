@@ -5,9 +5,7 @@ use std::io::{BufReader, Read as _, Write as _};
 use std::path::Path;
 
 use domain::Actor;
-use engine::request::ledger::{
-    By, Erasable, ProofVerified, Verified, verify_export, verify_proof,
-};
+use engine::request::ledger::{By, Erasable, ProofVerified, Verified, verify_export, verify_proof};
 
 use crate::exit::{Exit, Failure};
 use crate::mouth;
@@ -75,7 +73,10 @@ pub(crate) async fn ledger(settings: &Settings, asked: Ledger) -> Result<Exit, F
         Ledger::Erase { digest, run, reason } => {
             let house = wire_up::house(settings).await?;
             let Some(what) = digest.map(Erasable::Payload).or(run.map(Erasable::Run)) else {
-                return Err(Failure::fixable("nothing is named", "name a digest, or a run with --run"));
+                return Err(Failure::fixable(
+                    "nothing is named",
+                    "name a digest, or a run with --run",
+                ));
             };
             let erased = house.erase(&Actor::local(&settings.user), what, &reason).await?;
             mouth::say(&match erased {
@@ -186,11 +187,7 @@ fn told(verified: &Verified, output: Output) -> Result<Exit, Failure> {
         if verified.more > 0 {
             mouth::data(&format!("fault: {} more", verified.more));
         }
-        mouth::data(if verified.clean {
-            "the log verifies"
-        } else {
-            "the log does NOT verify"
-        });
+        mouth::data(if verified.clean { "the log verifies" } else { "the log does NOT verify" });
     }
     Ok(if verified.clean { Exit::Done } else { Exit::Fixable })
 }

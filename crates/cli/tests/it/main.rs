@@ -23,6 +23,10 @@ mod household;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod ledger_damage;
+#[cfg(test)]
+mod ledger_erase;
+#[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod mouth;

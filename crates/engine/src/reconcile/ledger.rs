@@ -103,8 +103,7 @@ impl House {
             return Ok(());
         }
         let why = "the checkpoint kept outside the database was missing";
-        let note =
-            Note::new(checkpoint::RENEWED, why).fact("sealed", sealed).fact("entries", size);
+        let note = Note::new(checkpoint::RENEWED, why).fact("sealed", sealed).fact("entries", size);
         self.write_notes_now(&self.scribe_of_house(&Actor::house()), vec![note]).await
     }
 

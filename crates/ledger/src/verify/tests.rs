@@ -355,7 +355,10 @@ fn a_log_that_began_with_a_checkpoint_of_nothing_verifies() {
 #[test]
 fn a_clock_that_was_set_back_is_remarked_on_once_and_is_no_fault() {
     let at = |minutes: u64| {
-        let entry = Entry { at: Timestamp::from_millis(minutes * 60_000), ..Entry::parse(&bytes(0)).unwrap() };
+        let entry = Entry {
+            at: Timestamp::from_millis(minutes * 60_000),
+            ..Entry::parse(&bytes(0)).unwrap()
+        };
         entry.to_bytes().unwrap()
     };
     let mut log = Log::new(0, &[]);

@@ -248,9 +248,9 @@ pub(super) fn ledger_hash_rows(conn: &Connection) -> Result<HashRows, Fault> {
     // One statement is one snapshot.
     let text = "SELECT (SELECT coalesce(max(size), 0) FROM checkpoints),
         (SELECT coalesce(max(idx), -1) + 1 FROM ledger_hashes)";
-    Ok(conn.prepare_cached(text)?.query_row([], |row| {
-        Ok(HashRows { sealed: row.get(0)?, end: row.get(1)? })
-    })?)
+    Ok(conn
+        .prepare_cached(text)?
+        .query_row([], |row| Ok(HashRows { sealed: row.get(0)?, end: row.get(1)? }))?)
 }
 
 pub(super) fn checkpoints(conn: &Connection) -> Result<Vec<Checkpoint>, Fault> {

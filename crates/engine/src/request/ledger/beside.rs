@@ -192,7 +192,9 @@ impl Beside {
                 }
             }
             let Some(facts) = by_now.published.get(id) else {
-                self.fault(format!("{id} is there, and the log does not say that it was published"));
+                self.fault(format!(
+                    "{id} is there, and the log does not say that it was published"
+                ));
                 continue;
             };
             for (name, value) in published(proposal) {

@@ -74,7 +74,8 @@ impl House {
         why: &str,
     ) -> Result<usize, HouseError> {
         if why.trim().is_empty() {
-            let hint = "say with --reason why it goes: what was erased can never be looked at again";
+            let hint =
+                "say with --reason why it goes: what was erased can never be looked at again";
             return Err(HouseError::fixable("no reason is given", hint));
         }
         let (run, digests) = self.erasable(what).await?;

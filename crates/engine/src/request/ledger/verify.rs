@@ -87,9 +87,7 @@ impl House {
                  told. The next `hob runs resume` keeps a new one, and the log says so",
                 path.display()
             )),
-            Some(kept) if kept.size > newest => {
-                Some(checkpoint::outran(&path, kept.size, newest))
-            }
+            Some(kept) if kept.size > newest => Some(checkpoint::outran(&path, kept.size, newest)),
             _ => None,
         }
     }
