@@ -71,22 +71,24 @@ pub(crate) async fn ledger(settings: &Settings, asked: Ledger) -> Result<Exit, F
             write(settings, &file, text.as_bytes())
         }
         Ledger::Erase { digest, run, reason } => {
-            let house = wire_up::house(settings).await?;
-            let Some(what) = digest.map(Erasable::Payload).or(run.map(Erasable::Run)) else {
-                return Err(Failure::fixable(
-                    "nothing is named",
-                    "name a digest, or a run with --run",
-                ));
-            };
-            let erased = house.erase(&Actor::local(&settings.user), what, &reason).await?;
-            mouth::say(&match erased {
-                0 => "nothing was left to erase".to_owned(),
-                1 => "1 payload was erased; the entry that names it stays".to_owned(),
-                _ => format!("{erased} payloads were erased; the entries that name them stay"),
-            });
-            Ok(Exit::Done)
+            let what = digest.map(Erasable::Payload).or(run.map(Erasable::Run));
+            erase(settings, what, &reason).await
         }
     }
+}
+
+async fn erase(settings: &Settings, what: Option<Erasable>, reason: &str) -> Result<Exit, Failure> {
+    let what = what.ok_or_else(|| {
+        Failure::fixable("nothing is named", "name a digest, or a run with --run")
+    })?;
+    let house = wire_up::house(settings).await?;
+    let erased = house.erase(&Actor::local(&settings.user), what, reason).await?;
+    mouth::say(&match erased {
+        0 => "nothing was left to erase".to_owned(),
+        1 => "1 payload was erased; the entry that names it stays".to_owned(),
+        _ => format!("{erased} payloads were erased; the entries that name them stay"),
+    });
+    Ok(Exit::Done)
 }
 
 /// The longest checkpoint that is read, in bytes; real ones have a few hundred.

@@ -45,7 +45,9 @@ fn copy(from: &Path, to: &Path) {
 fn after(house: &Household, damage: impl FnOnce(&Connection)) -> Value {
     let data = house.beside("damaged");
     drop(std::fs::remove_dir_all(&data));
-    copy(&house.data(), &data);
+    for folder in ["store", "keys"] {
+        copy(&house.data().join(folder), &data.join(folder));
+    }
     let base = database(&data);
     damage(&base);
     drop(base);
