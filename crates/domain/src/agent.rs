@@ -178,10 +178,8 @@ pub enum ChecksGate {
 /// What a run may do to the outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outputs {
-    /// How many proposals one run may open.
+    /// How many proposals one run may open: with 0 it reports what it would have proposed. No run opens more than one.
     pub proposals_max: u32,
-    /// Labels for them.
-    pub labels: Vec<String>,
 }
 
 /// How much of an agent may happen at once.

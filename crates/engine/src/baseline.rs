@@ -19,10 +19,11 @@ struct Document {
     millis: u64,
 }
 
-/// Under which a check's result on a commit is kept: the same repository, commit, command and image.
-pub(crate) fn key(repository: &str, base: &CommitId, check: &Check, image: &str) -> Digest {
-    let text = format!("{check:?}");
-    let parts = ["1", repository, base.as_str(), &text, image];
+/// Under which a check's result on a commit is kept: the same repository, commit and command, in machines made of the
+/// same things (`sandbox::port::Sandbox::state`).
+pub(crate) fn key(repository: &str, base: &CommitId, check: &Check, state: Digest) -> Digest {
+    let (text, state) = (format!("{check:?}"), state.to_string());
+    let parts = ["2", repository, base.as_str(), &text, &state];
     Digest::of_parts(parts.map(str::as_bytes))
 }
 
@@ -71,6 +72,18 @@ pub(crate) fn read(document: &serde_json::Value) -> Option<CheckResult> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_result_of_another_toolchain_is_another_one() {
+        let base = "1".repeat(40).parse().unwrap();
+        let check = toolbox::checks::from_commands(
+            &toolbox::files::FileSet::new(),
+            &["cargo test".to_owned()],
+        );
+        let key = |state: &str| key("/r", &base, &check.checks[0], Digest::of(state.as_bytes()));
+        assert_eq!(key("1.95"), key("1.95"));
+        assert_ne!(key("1.95"), key("1.96"));
+    }
 
     #[test]
     fn a_baseline_reads_back() {

@@ -92,6 +92,7 @@ fn result(done: &Done) -> (&'static str, Option<String>) {
         Done::Exported => ("exported", None),
         Done::Verified => ("verified", None),
         Done::Allowed => ("allowed", None),
+        Done::Reported => ("reported", None),
         Done::Denied { reason } => ("denied", Some(reason.clone())),
         Done::Published { proposal } => ("published", Some(proposal.to_string())),
         Done::Escalated => ("escalated", None),

@@ -72,6 +72,8 @@ pub enum Done {
     Verified,
     /// Judge: it may be proposed.
     Allowed,
+    /// Judge: it may, and the definition wants a report and no proposal.
+    Reported,
     /// Judge: it may not.
     Denied {
         /// Why.

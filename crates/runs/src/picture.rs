@@ -86,6 +86,7 @@ fn commands(run: &Run, spare: [MachineId; 2], proposal: ProposalId) -> Vec<(Stri
         ("exported", Done::Exported),
         ("verified", Done::Verified),
         ("allowed", Done::Allowed),
+        ("reported", Done::Reported),
         ("denied", Done::Denied { reason: String::new() }),
         ("published", Done::Published { proposal }),
         ("escalated", Done::Escalated),

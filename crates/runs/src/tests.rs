@@ -46,7 +46,7 @@ enum Move {
 fn moves() -> impl Strategy<Value = Vec<Move>> {
     let one = prop_oneof![
         8 => Just(Move::Right),
-        2 => (0_u8..10).prop_map(Move::Other),
+        2 => (0_u8..11).prop_map(Move::Other),
         3 => (0_u8..5).prop_map(Move::Fail),
         1 => Just(Move::Stale),
         1 => Just(Move::Cancel),
@@ -58,7 +58,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
     prop::collection::vec(one, 1..60)
 }
 
-fn results(proposal: ProposalId) -> [Done; 10] {
+fn results(proposal: ProposalId) -> [Done; 11] {
     [
         Done::Prepared,
         Done::Changed,
@@ -67,6 +67,7 @@ fn results(proposal: ProposalId) -> [Done; 10] {
         Done::Exported,
         Done::Verified,
         Done::Allowed,
+        Done::Reported,
         Done::Denied { reason: "r".into() },
         Done::Published { proposal },
         Done::Escalated,

@@ -107,6 +107,10 @@ pub trait Sandbox: Send + Sync + std::fmt::Debug {
     /// What runs them.
     fn backend(&self) -> Backend;
 
+    /// What machines of an image are made of at this moment (its toolchains above all), as a digest: with another one, the
+    /// same command on the same files may end otherwise. Blocks.
+    fn state(&self, image: &str) -> domain::Digest;
+
     /// Makes a machine, ready for its first command. If this fails, nothing is left of it.
     async fn launch(
         &self,

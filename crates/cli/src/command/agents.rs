@@ -2,6 +2,7 @@
 
 use domain::agent::Agent;
 use engine::request::definition::Committed;
+use routing::definition::Weight;
 use serde_json::json;
 
 use crate::exit::{Exit, Failure};
@@ -53,9 +54,13 @@ pub(crate) async fn agents(settings: &Settings, asked: Agents) -> Result<Exit, F
         Agents::Check { agent, repo, output } => {
             let text = definitions::find_here(settings, &agent, repo.as_deref()).await?;
             let read = read(&text);
+            let warnings = no_effect(&text, Weight::Told);
+            warnings.iter().for_each(|line| mouth::say(&format!("warning: {line}")));
             if output.json {
                 let problem = read.as_ref().err().cloned();
-                mouth::json(&json!({ "agent": agent, "valid": read.is_ok(), "problem": problem }))?;
+                mouth::json(
+                    &json!({ "agent": agent, "valid": read.is_ok(), "problem": problem, "warnings": warnings }),
+                )?;
             } else if let Ok(agent) = &read {
                 mouth::data(&format!("{} is valid ({})", agent.name, agent.version));
             }
@@ -71,8 +76,16 @@ pub(crate) async fn agents(settings: &Settings, asked: Agents) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
+/// What a definition says without effect.
+fn no_effect(text: &str, weight: Weight) -> Vec<String> {
+    let keys = routing::definition::without_effect(text).unwrap_or_default();
+    keys.iter().filter(|key| key.weight == weight).map(ToString::to_string).collect()
+}
+
 fn read(text: &str) -> Result<Agent, String> {
-    routing::definition::read(text, &[]).map_err(|error| error.to_string())
+    let agent = routing::definition::read(text, &[]).map_err(|error| error.to_string())?;
+    let refused = no_effect(text, Weight::Refused);
+    if refused.is_empty() { Ok(agent) } else { Err(refused.join("; ")) }
 }
 
 fn line(name: &str, from: &str, text: &str) -> serde_json::Value {

@@ -60,6 +60,13 @@ pub(super) async fn judge(stage: &mut Stage<'_>) -> Result<Done, StepError> {
             stage.facts.reason.clone_from(&reason);
             Ok(Done::Denied { reason })
         }
+        None if stage.agent.outputs.proposals_max == 0 => {
+            let title = stage.facts.outcome.as_ref().map(|o| o.title.clone()).unwrap_or_default();
+            stage.facts.reason = format!("{title} (not proposed: `outputs.pull_request.max` is 0)")
+                .trim()
+                .to_owned();
+            Ok(Done::Reported)
+        }
         None => Ok(Done::Allowed),
     }
 }

@@ -186,17 +186,21 @@ pub(super) async fn kept_baseline(
     checks: &[Check],
 ) -> Result<Vec<Option<CheckResult>>, StepError> {
     let mut results = Vec::new();
+    let state = machines_state(stage).await?;
     for check in checks {
-        let key = baseline_key(stage, base, check)?;
+        let key = crate::baseline::key(&stage.repository()?, base, check, state);
         let kept = stage.house.store.baseline(key).await.map_err(crate::HouseError::from)?;
         results.push(kept.as_ref().and_then(crate::baseline::read));
     }
     Ok(results)
 }
 
-fn baseline_key(stage: &Stage<'_>, base: &CommitId, check: &Check) -> Result<Digest, StepError> {
-    let image = &stage.agent.sandbox.image;
-    Ok(crate::baseline::key(&stage.repository()?, base, check, image))
+/// What this run's machines are made of now.
+async fn machines_state(stage: &Stage<'_>) -> Result<Digest, StepError> {
+    let sandbox = stage.house.workshop()?.sandbox.clone();
+    let image = stage.agent.sandbox.image.clone();
+    let state = crate::supervise::blocking("look at toolchains", move || sandbox.state(&image));
+    Ok(state.await.map_err(crate::HouseError::from)?)
 }
 
 /// The same checks on the base alone: from an earlier run on the same commit, or in a machine of their own.
@@ -213,12 +217,13 @@ async fn baseline(
         let machine = stage.launch(id).await?;
         stage.check_out(&*machine, base).await?;
         let bench = Bench::new(&*machine);
+        let state = machines_state(stage).await?;
         for (slot, check) in results.iter_mut().zip(checks) {
             if slot.is_some() {
                 continue;
             }
             let (result, _) = stage.run_check(&bench, check).await?;
-            let key = baseline_key(stage, base, check)?;
+            let key = crate::baseline::key(&stage.repository()?, base, check, state);
             if result.exit.is_some() {
                 let tx = store::transaction::Transaction {
                     baselines: vec![(key, crate::baseline::document(&result))],

@@ -7,7 +7,7 @@ use domain::event::Event;
 use domain::{Actor, EventId, RunId};
 use forge::Source;
 use routing::admission::{Admission, Standing, decide, identity};
-use routing::definition::{DefinitionError, OverrideError, Setting, read};
+use routing::definition::{DefinitionError, OverrideError, Setting, Weight, read, without_effect};
 use runs::{Limits, Run};
 use serde_json::json;
 use store::error::CommitError;
@@ -24,6 +24,9 @@ use crate::progress::Progress;
 
 /// How often a run that began at the same instant may have ended before it could be joined.
 const RACES_MAX: usize = 8;
+
+/// What to do about a definition that is none.
+const CHECK_HINT: &str = "`hob agents check FILE` shows all that is wrong";
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -58,10 +61,7 @@ fn agent(definition: &str, settings: &[String]) -> Result<domain::agent::Agent, 
         DefinitionError::TooLarge { .. }
         | DefinitionError::NoFrontMatter
         | DefinitionError::Front { .. }
-        | DefinitionError::Value { .. } => HouseError::fixable(
-            error.to_string(),
-            "`hob agents check FILE` shows all that is wrong",
-        ),
+        | DefinitionError::Value { .. } => HouseError::fixable(error.to_string(), CHECK_HINT),
     })
 }
 
@@ -92,6 +92,27 @@ pub struct Looked {
 }
 
 impl House {
+    /// Tells which keys of a definition have no effect; one that promises safety by such a key starts nothing.
+    fn tell_of_no_effect(&self, definition: &str) -> Result<(), HouseError> {
+        let keys = without_effect(definition)
+            .map_err(|error| HouseError::fixable(error.to_string(), CHECK_HINT))?;
+        let line = |weight| {
+            let of_weight = keys.iter().filter(|key| key.weight == weight);
+            of_weight.map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        };
+        let refused = line(Weight::Refused);
+        if !refused.is_empty() {
+            let hint =
+                "take what has no effect out of the definition, so that it promises what is held";
+            return Err(HouseError::fixable(refused, hint));
+        }
+        let told = line(Weight::Told);
+        if !told.is_empty() {
+            self.listener.hear(&Progress::Warning { line: told });
+        }
+        Ok(())
+    }
+
     /// Accepts the request as an event and starts a run, or joins the unfinished one of the same work.
     pub async fn start_run(&self, actor: &Actor, asked: StartRun) -> Result<RunId, HouseError> {
         let looked = self.look_at(&asked).await?;
@@ -101,6 +122,7 @@ impl House {
     /// Finds the mistakes of a request; needs no workshop and begins nothing.
     pub async fn look_at(&self, asked: &StartRun) -> Result<Looked, HouseError> {
         let agent = agent(&asked.definition, &asked.settings)?;
+        self.tell_of_no_effect(&asked.definition)?;
         let Brain::Playbook(playbook) = &agent.brain;
         if let Playbook::Remediation(_) = playbook {
             has_advisories(asked.advisories.as_deref()).await?;

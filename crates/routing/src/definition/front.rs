@@ -363,7 +363,7 @@ pub struct OutputsFront {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PullRequestFront {
-    /// How many one run may open.
+    /// How many one run may open; with 0 it reports only.
     pub max: Option<u32>,
     /// Whether they open as drafts.
     pub draft: Option<bool>,

@@ -56,10 +56,7 @@ pub enum DefinitionError {
 
 /// Reads a definition, with settings given for this run on top.
 pub fn read(text: &str, settings: &[Setting]) -> Result<Agent, DefinitionError> {
-    if text.len() > DEFINITION_MAX_BYTES {
-        return Err(DefinitionError::TooLarge { bytes: text.len() });
-    }
-    let (front_text, instructions) = split(text).ok_or(DefinitionError::NoFrontMatter)?;
+    let (front_text, instructions) = parts(text)?;
     let mut front: Front = serde_saphyr::from_str(front_text).map_err(|error| in_front(&error))?;
     for setting in settings {
         setting.apply(&mut front)?;
@@ -68,6 +65,18 @@ pub fn read(text: &str, settings: &[Setting]) -> Result<Agent, DefinitionError> 
         std::iter::once(text.as_bytes()).chain(settings.iter().map(|s| s.text().as_bytes())),
     );
     build(front, version, instructions.trim().to_owned())
+}
+
+/// The front matter alone.
+pub(super) fn front_text(text: &str) -> Result<&str, DefinitionError> {
+    parts(text).map(|(front, _)| front)
+}
+
+fn parts(text: &str) -> Result<(&str, &str), DefinitionError> {
+    if text.len() > DEFINITION_MAX_BYTES {
+        return Err(DefinitionError::TooLarge { bytes: text.len() });
+    }
+    split(text).ok_or(DefinitionError::NoFrontMatter)
 }
 
 fn split(text: &str) -> Option<(&str, &str)> {
@@ -83,7 +92,7 @@ fn split(text: &str) -> Option<(&str, &str)> {
     None
 }
 
-fn in_front(error: &serde_saphyr::Error) -> DefinitionError {
+pub(super) fn in_front(error: &serde_saphyr::Error) -> DefinitionError {
     // The front matter begins on the second line of the file.
     let line = error.location().map_or(1, |at| at.line()) + 1;
     let reason = first_line(error);
@@ -142,10 +151,7 @@ fn build(front: Front, version: Digest, instructions: String) -> Result<Agent, D
         repositories: front.repositories,
         checks: front.checks,
         gates,
-        outputs: Outputs {
-            proposals_max: pull_request.as_ref().and_then(|p| p.max).unwrap_or(1),
-            labels: pull_request.map(|p| p.labels).unwrap_or_default(),
-        },
+        outputs: Outputs { proposals_max: pull_request.and_then(|p| p.max).unwrap_or(1) },
         limits: RunLimits { open_proposals_max: front.limits.open_proposals.unwrap_or(5) },
         budget: Budget {
             time_ms: front.budget.time.map_or(2 * hour_ms, |d| d.0),

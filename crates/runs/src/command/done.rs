@@ -56,6 +56,7 @@ fn go_on(
             next.enter(attempt, Step::Judge);
         }
         (Step::Judge, Done::Allowed) => next.enter(attempt, Step::Propose),
+        (Step::Judge, Done::Reported) => next.end(Ending::Reported),
         (Step::Judge, Done::Denied { reason }) => {
             give_up(next, attempt, step, FailureClass::Policy, reason);
         }
@@ -121,6 +122,7 @@ const fn name(done: &Done) -> &'static str {
         Done::Exported => "exported",
         Done::Verified => "verified",
         Done::Allowed => "allowed",
+        Done::Reported => "reported",
         Done::Denied { .. } => "denied",
         Done::Published { .. } => "published",
         Done::Escalated => "escalated",

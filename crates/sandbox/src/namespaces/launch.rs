@@ -111,6 +111,10 @@ impl Launcher {
         &self.settings.state_dir
     }
 
+    pub(crate) fn toolchains_now(&self) -> Toolchains {
+        toolchains::find(&self.settings.variables, &self.settings.read_only)
+    }
+
     pub(crate) const fn toolchains(&self) -> &Toolchains {
         &self.toolchains
     }
@@ -197,7 +201,7 @@ impl Launcher {
             .map_err(io_error("writing the machine's certificate"))?;
         write_home(folder, &spec.home_files, user)?;
         // Looked for again: toolchains come and go, and so do credentials beside them.
-        let toolchains = toolchains::find(&self.settings.variables, &self.settings.read_only);
+        let toolchains = self.toolchains_now();
         let view = self.shared.of_machine(folder, spec.memory_bytes, &toolchains);
         let mut staging = Staging { as_root: self.is_root, staged: Vec::new() };
         let arguments = bubblewrap::arguments(&view, &mut staging)?;

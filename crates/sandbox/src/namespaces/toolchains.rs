@@ -4,6 +4,8 @@
 //! only named folders of known version managers are ever shown, never the home folder itself, and files
 //! in which package managers keep credentials are hidden wherever they lie.
 
+mod state;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -115,10 +115,13 @@ async fn the_real_toolchains_of_this_host_work() {
         ("python3", "--version"),
         ("git", "--version"),
     ] {
-        if std::env::split_paths(&on_host).any(|folder| folder.join(program).exists()) {
-            let said = says(&*machine, &format!("{program} {arguments}")).await;
-            assert!(said.contains('.'), "{program}: {said}");
-        }
+        let is_here = std::env::split_paths(&on_host).any(|folder| folder.join(program).exists());
+        assert!(
+            is_here,
+            "`{program}` is missing on this host: `scripts/test` installs what the tests need"
+        );
+        let said = says(&*machine, &format!("{program} {arguments}")).await;
+        assert!(said.contains('.'), "{program}: {said}");
     }
     machine.close().await.unwrap();
 }

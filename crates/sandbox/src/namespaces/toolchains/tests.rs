@@ -98,3 +98,16 @@ fn the_newest_node_is_taken_by_number_where_none_was_chosen() {
     let found = home.find(&[]);
     assert_eq!(found.path[0], home.path(".nvm/versions/node/v20.1.0/bin"));
 }
+
+#[test]
+fn another_compiler_in_the_same_place_is_another_state() {
+    let home = Home::new(&[".rustup/toolchains/stable/bin/rustc", ".cargo/bin/cargo"]);
+    let state = || home.find(&[".cargo/bin"]).state();
+    let first = state();
+    assert_eq!(first, state());
+    std::fs::write(home.path(".rustup/toolchains/stable/bin/rustc"), "a newer one").unwrap();
+    let second = state();
+    assert_ne!(first, second);
+    std::fs::write(home.path(".cargo/bin/cargo-nextest"), "one more").unwrap();
+    assert_ne!(second, state());
+}
