@@ -288,10 +288,10 @@ pub(crate) enum Agents {
         #[command(flatten)]
         output: Output,
     },
-    /// Read a definition strictly and say what is wrong
+    /// Read definitions strictly and say all that is wrong
     Check {
-        /// A built-in name, a name in .hob/agents of the repository, or a file
-        agent: String,
+        /// A built-in name, a name in .hob/agents of the repository, or a file (else every one that `list` shows)
+        agent: Option<String>,
         /// The repository whose own definition counts, as its default branch (the one HEAD names) has it
         #[arg(long, value_name = "PATH-or-URL")]
         repo: Option<String>,

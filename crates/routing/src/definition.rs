@@ -7,6 +7,7 @@
 mod effect;
 mod front;
 mod measure;
+mod mistakes;
 mod overrides;
 mod read;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod tests;
 
 pub use effect::{NO_EFFECT, NoEffect, Weight, without_effect};
 pub use front::Front;
+pub use mistakes::{Mistake, mistakes};
 pub use overrides::{KEYS, OverrideError, Setting};
 pub use read::{DefinitionError, read};
 

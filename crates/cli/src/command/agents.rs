@@ -14,6 +14,8 @@ use crate::wire_up::{
     definitions::{self, BUILT_IN},
 };
 
+mod check;
+
 /// Does what was asked.
 pub(crate) async fn agents(settings: &Settings, asked: Agents) -> Result<Exit, Failure> {
     match asked {
@@ -23,7 +25,7 @@ pub(crate) async fn agents(settings: &Settings, asked: Agents) -> Result<Exit, F
                 found.push(line(name, "built in", text));
             }
             for one in committed(settings, repo.as_deref()).await? {
-                let from = format!(".hob/agents/{}.md", one.name);
+                let from = definitions::committed_path(&one.name);
                 found.push(match one.text {
                     Ok(text) => line(&one.name, &from, &text),
                     Err(problem) => broken(&one.name, &from, &problem),
@@ -44,32 +46,15 @@ pub(crate) async fn agents(settings: &Settings, asked: Agents) -> Result<Exit, F
             }
         }
         Agents::Show { agent, repo, output } => {
-            let text = definitions::find_here(settings, &agent, repo.as_deref()).await?;
+            let found = definitions::find_here(settings, &agent, repo.as_deref()).await?;
             if output.json {
-                mouth::json(&json!({ "name": agent, "text": text }))?;
+                mouth::json(&json!({ "name": agent, "from": found.from, "text": found.text }))?;
             } else {
-                mouth::data(text.trim_end());
+                mouth::data(found.text.trim_end());
             }
         }
         Agents::Check { agent, repo, output } => {
-            let text = definitions::find_here(settings, &agent, repo.as_deref()).await?;
-            let read = read(&text);
-            let warnings = no_effect(&text, Weight::Told);
-            warnings.iter().for_each(|line| mouth::say(&format!("warning: {line}")));
-            if output.json {
-                let problem = read.as_ref().err().cloned();
-                mouth::json(
-                    &json!({ "agent": agent, "valid": read.is_ok(), "problem": problem, "warnings": warnings }),
-                )?;
-            } else if let Ok(agent) = &read {
-                mouth::data(&format!("{} is valid ({})", agent.name, agent.version));
-            }
-            if let Err(problem) = read {
-                return Err(Failure::fixable(
-                    problem,
-                    "`hob agents schema` prints the JSON Schema; `hob agents show cve-remediation` an example",
-                ));
-            }
+            return check::check(settings, agent.as_deref(), repo.as_deref(), output).await;
         }
         Agents::Schema => mouth::json(&routing::definition::schema())?,
     }

@@ -17,7 +17,7 @@ use crate::wire_up::{self, definitions};
 /// Runs an agent on a repository and says what came of it.
 pub(crate) async fn run(settings: &Settings, asked: Run) -> Result<Exit, Failure> {
     let place = settings.place(&asked.repo);
-    let definition = definitions::find(settings, &asked.agent, &place).await?;
+    let definition = definitions::find(settings, &asked.agent, &place).await?.sound()?;
     let advisories = match &asked.advisories {
         Some(path) => Some(existing(settings, path)?),
         None => None,

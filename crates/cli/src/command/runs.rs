@@ -20,7 +20,11 @@ pub(crate) async fn runs(settings: &Settings, asked: Runs) -> Result<Exit, Failu
                 mouth::json(&lines)?;
             } else {
                 if lines.is_empty() {
-                    mouth::say("there is no such run");
+                    mouth::say(if unfinished {
+                        "no run is unfinished; `hob runs list` shows those that are over"
+                    } else {
+                        "there is no run yet; start one with `hob run dependency-updates --repo PATH-or-URL`"
+                    });
                 }
                 let rows = lines.into_iter().map(|line| {
                     [

@@ -14,19 +14,58 @@ pub(crate) const BUILT_IN: [(&str, &str); 2] = [
 /// The largest file that is read as a definition, in bytes.
 const FILE_MAX_BYTES: u64 = 1024 * 1024;
 
+/// A definition's text.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    /// Where it stands, for a person.
+    pub(crate) from: String,
+    /// What it says.
+    pub(crate) text: String,
+}
+
+impl Found {
+    /// A built-in agent.
+    pub(crate) fn built_in(name: &str, text: &str) -> Self {
+        Self { from: format!("{name} (built in)"), text: text.to_owned() }
+    }
+
+    /// The text, where a run can start with it; else the first mistake, with its place.
+    pub(crate) fn sound(self) -> Result<String, Failure> {
+        let mistakes = routing::definition::mistakes(&self.text);
+        let Some(first) = mistakes.first() else { return Ok(self.text) };
+        let more = match mistakes.len() - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        let place = format!("{}:{}:{}", self.from, first.line, first.column);
+        Err(Failure::fixable(
+            format!("{place}: {}{more}", first.problem),
+            format!(
+                "{}; `hob agents check` with the same name and --repo tells all that is wrong",
+                first.hint
+            ),
+        ))
+    }
+}
+
+/// Where a repository's own definition lies in it.
+pub(crate) fn committed_path(name: &str) -> String {
+    format!(".hob/agents/{name}.md")
+}
+
 /// Finds a definition's text: a file where the word looks like a path, a definition that the repository's
 /// default branch holds, a built-in one. What a work tree holds decides nothing.
 pub(crate) async fn find(
     settings: &Settings,
     word: &str,
     repository: &str,
-) -> Result<String, Failure> {
+) -> Result<Found, Failure> {
     if is_path(word) {
         return file(&settings.cwd.join(word));
     }
     let house = crate::wire_up::house(settings).await?;
     match house.committed_definition(repository, word).await? {
-        Some(text) => Ok(text),
+        Some(text) => Ok(Found { from: committed_path(word), text }),
         None => built_in(word),
     }
 }
@@ -36,7 +75,7 @@ pub(crate) async fn find_here(
     settings: &Settings,
     word: &str,
     repository: Option<&str>,
-) -> Result<String, Failure> {
+) -> Result<Found, Failure> {
     match repository {
         Some(repository) => find(settings, word, &settings.place(repository)).await,
         None if is_path(word) => file(&settings.cwd.join(word)),
@@ -48,7 +87,7 @@ fn is_path(word: &str) -> bool {
     word.contains('/') || word.ends_with(".md")
 }
 
-fn file(path: &Path) -> Result<String, Failure> {
+fn file(path: &Path) -> Result<Found, Failure> {
     let unreadable = |error: std::io::Error| {
         Failure::fixable(
             format!("the definition `{}` cannot be read: {error}", path.display()),
@@ -62,12 +101,13 @@ fn file(path: &Path) -> Result<String, Failure> {
             "name a Markdown file with YAML front matter",
         ));
     }
-    std::fs::read_to_string(path).map_err(unreadable)
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    Ok(Found { from: path.display().to_string(), text })
 }
 
-fn built_in(word: &str) -> Result<String, Failure> {
-    if let Some((_, text)) = BUILT_IN.iter().find(|(name, _)| *name == word) {
-        return Ok((*text).to_owned());
+fn built_in(word: &str) -> Result<Found, Failure> {
+    if let Some((name, text)) = BUILT_IN.iter().find(|(name, _)| *name == word) {
+        return Ok(Found::built_in(name, text));
     }
     let near = BUILT_IN
         .iter()

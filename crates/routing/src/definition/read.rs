@@ -123,13 +123,39 @@ fn value_error(key: &str, reason: impl Into<String>) -> DefinitionError {
     DefinitionError::Value { key: key.to_owned(), reason: reason.into() }
 }
 
-fn build(front: Front, version: Digest, instructions: String) -> Result<Agent, DefinitionError> {
-    let well_named = front.name.len() <= 63
-        && front.name.starts_with(|c: char| c.is_ascii_lowercase())
-        && front.name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-    if !well_named {
-        return Err(value_error("name", "lower-case letters, digits and `-`, at most 63"));
+/// Every value of a front matter that no agent can have: the first of each part.
+pub(super) fn value_errors(front: &Front) -> Vec<DefinitionError> {
+    let count = front.gates.approvals.as_ref().map_or(1, |approvals| approvals.count);
+    let parts = [
+        well_named(&front.name).err(),
+        check_globs("repositories", &front.repositories).err(),
+        within("gates.approvals.count", count, 1..=APPROVALS_MAX).err(),
+        playbook(&front.playbook).err(),
+        sandbox(&front.sandbox).err(),
+        network(front.network.clone()).err(),
+        scope(front.scope.clone()).err(),
+        attempts(front).err(),
+    ];
+    parts.into_iter().flatten().collect()
+}
+
+fn well_named(name: &str) -> Result<(), DefinitionError> {
+    let holds = name.len() <= 63
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+    if holds {
+        Ok(())
+    } else {
+        Err(value_error("name", "lower-case letters, digits and `-`, at most 63"))
     }
+}
+
+fn attempts(front: &Front) -> Result<u32, DefinitionError> {
+    within("budget.attempts", front.budget.attempts.unwrap_or(3), 1..=20)
+}
+
+fn build(front: Front, version: Digest, instructions: String) -> Result<Agent, DefinitionError> {
+    well_named(&front.name)?;
     check_globs("repositories", &front.repositories)?;
     let count = front.gates.approvals.as_ref().map_or(1, |approvals| approvals.count);
     let gates = Gates {
@@ -141,6 +167,7 @@ fn build(front: Front, version: Digest, instructions: String) -> Result<Agent, D
     };
     let pull_request = front.outputs.pull_request;
     let hour_ms = 3_600_000;
+    let attempts = attempts(&front)?;
     Ok(Agent {
         brain: Brain::Playbook(playbook(&front.playbook)?),
         sandbox: sandbox(&front.sandbox)?,
@@ -153,10 +180,7 @@ fn build(front: Front, version: Digest, instructions: String) -> Result<Agent, D
         gates,
         outputs: Outputs { proposals_max: pull_request.and_then(|p| p.max).unwrap_or(1) },
         limits: RunLimits { open_proposals_max: front.limits.open_proposals.unwrap_or(5) },
-        budget: Budget {
-            time_ms: front.budget.time.map_or(2 * hour_ms, |d| d.0),
-            attempts: within("budget.attempts", front.budget.attempts.unwrap_or(3), 1..=20)?,
-        },
+        budget: Budget { time_ms: front.budget.time.map_or(2 * hour_ms, |d| d.0), attempts },
         instructions,
     })
 }
