@@ -9,6 +9,15 @@ use crate::usage::{Output, Runs, SandboxChoice};
 use crate::wire_up;
 use crate::{mouth, table};
 
+/// What is said where there is no run to list.
+const fn nothing_to_list(unfinished: bool) -> &'static str {
+    if unfinished {
+        "no run is unfinished; `hob runs list` shows those that are over"
+    } else {
+        "there is no run yet; start one with `hob run dependency-updates --repo PATH-or-URL`"
+    }
+}
+
 /// Does what was asked.
 pub(crate) async fn runs(settings: &Settings, asked: Runs) -> Result<Exit, Failure> {
     let actor = Actor::local(&settings.user);
@@ -20,11 +29,7 @@ pub(crate) async fn runs(settings: &Settings, asked: Runs) -> Result<Exit, Failu
                 mouth::json(&lines)?;
             } else {
                 if lines.is_empty() {
-                    mouth::say(if unfinished {
-                        "no run is unfinished; `hob runs list` shows those that are over"
-                    } else {
-                        "there is no run yet; start one with `hob run dependency-updates --repo PATH-or-URL`"
-                    });
+                    mouth::say(nothing_to_list(unfinished));
                 }
                 let rows = lines.into_iter().map(|line| {
                     [

@@ -165,9 +165,9 @@ fn build(front: Front, version: Digest, instructions: String) -> Result<Agent, D
         },
         approvals: within("gates.approvals.count", count, 1..=APPROVALS_MAX)?,
     };
+    let attempts = attempts(&front)?;
     let pull_request = front.outputs.pull_request;
     let hour_ms = 3_600_000;
-    let attempts = attempts(&front)?;
     Ok(Agent {
         brain: Brain::Playbook(playbook(&front.playbook)?),
         sandbox: sandbox(&front.sandbox)?,
