@@ -5,7 +5,7 @@ use domain::check::{Check, CheckResult};
 use domain::dependency::{Ecosystem as Kind, Left, Update};
 use toolbox::dependencies::{Ecosystem, Published};
 use toolbox::files::FileSet;
-use toolbox::registry::RegistryError;
+use toolbox::registry::{RegistryError, Requires};
 
 use crate::playbook::Memo;
 
@@ -80,6 +80,16 @@ pub trait Versions: Send + Sync + std::fmt::Debug {
         ecosystem: Kind,
         package: &str,
     ) -> Result<Vec<Published>, RegistryError>;
+
+    /// What some versions of a package require, where the registry tells it apart: see [`toolbox::registry::Registry`].
+    async fn requires(
+        &self,
+        _ecosystem: Kind,
+        _package: &str,
+        _versions: &[String],
+    ) -> Result<Option<Requires>, RegistryError> {
+        Ok(None)
+    }
 }
 
 /// Which advisories match a package.

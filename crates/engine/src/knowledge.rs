@@ -9,7 +9,7 @@ use domain::dependency::{Ecosystem as Kind, Left, Why};
 use toolbox::advisories::{Database, Kind as AdvisoryKind, LoadReport, Matching};
 use toolbox::dependencies::{Ecosystem, Published};
 use toolbox::files::FileSet;
-use toolbox::registry::{self, Endpoint, Registry, RegistryError};
+use toolbox::registry::{self, Endpoint, Registry, RegistryError, Requires};
 
 use crate::perform::{Stage, StepError};
 use crate::progress::Progress;
@@ -35,6 +35,13 @@ impl Knowledge {
                 authorization: preset.index.authorization.clone(),
             })
             .collect();
+        for preset in &workshop.presets {
+            for entry in &preset.left_out {
+                let line =
+                    format!("left out of the configuration of {}: {entry}", preset.ecosystem);
+                stage.house.listener.hear(&Progress::Note { line });
+            }
+        }
         let ecosystems = toolbox::dependencies::asking(&endpoints);
         let asked = endpoints
             .into_iter()
@@ -148,6 +155,18 @@ impl Versions for Registries {
             .cloned()
             .unwrap_or_else(|| format!("no registry is known for {kind}"));
         Err(RegistryError::Unreachable { package: package.to_owned(), reason })
+    }
+
+    async fn requires(
+        &self,
+        kind: Kind,
+        package: &str,
+        versions: &[String],
+    ) -> Result<Option<Requires>, RegistryError> {
+        match self.asked.get(&kind) {
+            Some(registry) => registry.requires(package, versions).await,
+            None => Ok(None),
+        }
     }
 }
 

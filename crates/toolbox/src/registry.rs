@@ -27,7 +27,20 @@ pub trait Registry: Send + Sync + std::fmt::Debug {
 
     /// Every published version of a package, yanked ones and pre-releases included, in no promised order.
     async fn versions(&self, package: &str) -> Result<Vec<Published>, RegistryError>;
+
+    /// What each of these versions requires, where the registry tells it apart from the list of versions (PEP 658):
+    /// a version that is not in the answer is one of which it is not known. `None` where [`Self::versions`] says it.
+    async fn requires(
+        &self,
+        _package: &str,
+        _versions: &[String],
+    ) -> Result<Option<Requires>, RegistryError> {
+        Ok(None)
+    }
 }
+
+/// What versions require, by version, as (package, range).
+pub type Requires = BTreeMap<String, Vec<(String, String)>>;
 
 /// What a look-up of many packages found, each with its own answer or its own error.
 pub type Versions = BTreeMap<String, Result<Vec<Published>, RegistryError>>;

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use domain::dependency::Ecosystem as Kind;
 use globset::GlobSet;
 use toolbox::dependencies::choose::{Bounds, Rules};
-use toolbox::dependencies::{Bump, Graph, PackageId, Published, Source};
+use toolbox::dependencies::{Bump, Graph, Package, PackageId, Published, Source};
 
 use super::Work;
 use super::moves::Move;
@@ -23,6 +23,9 @@ const COMPANIONS_MAX: usize = 4;
 
 /// How many versions above the one that should do are looked at where the package manager refuses it.
 const ABOVE_MAX: usize = 2;
+
+/// How many versions of a dependant are asked about where the registry tells apart what they require.
+const DESCRIBED_MAX: usize = 64;
 
 /// A version that every range without an upper bound admits.
 const FAR: &str = "99999.0.0";
@@ -135,6 +138,7 @@ async fn ladder(
     }
     let place = &work.checkout.places()[one.place];
     let (ecosystem, kind) = (place.ecosystem, place.project.ecosystem);
+    describe(work, one.place, package).await;
     let published = work.catalog.of(kind, &package.name).await.ok()?;
     let moved = work.catalog.of(kind, &head.package).await.ok();
     let born = moved.as_ref().and_then(|all| named(all, &head.to)?.published_at);
@@ -180,6 +184,18 @@ async fn ladder(
         versions: above.into_iter().map(|p| p.version.clone()).collect(),
         likely,
     })
+}
+
+/// Learns what the locked version and the nearest newer ones require.
+async fn describe(work: &mut Work<'_>, at: usize, package: &Package) {
+    let place = &work.checkout.places()[at];
+    let (ecosystem, kind) = (place.ecosystem, place.project.ecosystem);
+    let Ok(published) = work.catalog.of(kind, &package.name).await else { return };
+    let rules = Rules { ecosystem, runtimes: &work.runtimes };
+    let above = rules.usable_above(&package.version, &published).into_iter();
+    let above = above.take(DESCRIBED_MAX).map(|p| p.version.clone());
+    let wanted: Vec<String> = std::iter::once(package.version.clone()).chain(above).collect();
+    work.catalog.describe(kind, &package.name, &wanted).await;
 }
 
 fn named<'p>(published: &'p [Published], version: &str) -> Option<&'p Published> {

@@ -21,6 +21,9 @@ const CANDIDATES_MAX: usize = 200;
 /// The most packages that one way may raise.
 const RAISED_MAX: usize = 24;
 
+/// How many versions of a parent are asked about at once where the registry tells apart what they require.
+const DESCRIBED_AT_ONCE: usize = 16;
+
 /// One way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Way {
@@ -245,22 +248,48 @@ impl Search<'_, '_> {
         let place = &self.work.checkout.places()[self.at];
         let kind = place.project.ecosystem;
         // A registry that does not answer for a parent leaves the question to the package manager.
-        let Ok(published) = self.work.catalog.of(kind, &above.name).await else { return Ok(None) };
+        if self.work.catalog.of(kind, &above.name).await.is_err() {
+            return Ok(None);
+        }
         let raised = moved.get(&parent).and_then(Option::as_ref);
         let at = raised.unwrap_or(&above.version);
         let to = moved.get(&child).and_then(Option::as_deref);
+        self.work.catalog.describe(kind, &above.name, std::slice::from_ref(at)).await;
+        let Ok(published) = self.work.catalog.of(kind, &above.name).await else { return Ok(None) };
         let Some(now) = published.iter().find(|p| p.version == *at) else { return Ok(None) };
         let excluded = self.excludes(now, &below.name, Some(&below.version), to);
         let Some(range) = excluded else { return Ok(None) };
         let advisories = self.work.context.advisories;
         let open = |version: &str| self.policy.open(advisories, place, &above.name, version);
         let before = open(&above.version);
-        let next = self.rules.usable_above(at, &published).into_iter().find(|p| {
-            self.excludes(p, &below.name, None, to).is_none() && open(&p.version).is_subset(&before)
-        });
-        match next {
-            Some(next) => Ok(Some(next.version.clone())),
-            None => Err(format!(
+        let clean: Vec<String> = self
+            .rules
+            .usable_above(at, &published)
+            .into_iter()
+            .filter(|p| open(&p.version).is_subset(&before))
+            .map(|p| p.version.clone())
+            .collect();
+        let mut is_unknown = false;
+        for nearest in clean.chunks(DESCRIBED_AT_ONCE) {
+            self.work.catalog.describe(kind, &above.name, nearest).await;
+            let Ok(published) = self.work.catalog.of(kind, &above.name).await else {
+                return Ok(None);
+            };
+            let unknown = |version: &str| self.work.catalog.is_unknown(kind, &above.name, version);
+            is_unknown |= nearest.iter().any(|version| unknown(version));
+            let admits = |version: &&String| {
+                let one = published.iter().find(|p| p.version == **version);
+                !unknown(version)
+                    && one.is_some_and(|p| self.excludes(p, &below.name, None, to).is_none())
+            };
+            if let Some(next) = nearest.iter().find(admits) {
+                return Ok(Some(next.clone()));
+            }
+        }
+        match is_unknown {
+            // One of those that do not say may do: the package manager knows once it looks inside.
+            true => Ok(None),
+            false => Err(format!(
                 "{} {at} requires {} {range}, and no newer version of {} that can be used {}",
                 above.name,
                 below.name,

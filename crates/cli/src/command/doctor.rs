@@ -105,6 +105,15 @@ async fn registries(settings: &Settings) -> Vec<Line> {
             detail: preset.index.base.clone(),
             hint: None,
         });
+        for entry in &preset.left_out {
+            lines.push(Line {
+                name: format!("registry of {}", preset.ecosystem),
+                // The others are of use without it.
+                ok: true,
+                detail: format!("left out, and refused to machines: {entry}"),
+                hint: None,
+            });
+        }
     }
     for (ecosystem, why) in &presets.missing {
         lines.push(Line {

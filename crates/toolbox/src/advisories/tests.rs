@@ -130,6 +130,23 @@ fn rustsec_requirements_become_affected_ranges() {
 }
 
 #[test]
+fn every_informational_word_of_rustsec_is_told_apart_from_a_vulnerability() {
+    for word in ["unmaintained", "unsound", "notice", "a-word-of-later-years"] {
+        let text = rustsec(
+            "RUSTSEC-2023-0002",
+            "regex",
+            &format!("informational = \"{word}\""),
+            "patched = [\">= 2.0.0\"]",
+        );
+        let folder = Folder::new(&[("crates/regex/RUSTSEC-2023-0002.md", &text)]);
+        let told = folder.says(Cargo, "regex", &["1.0.0", "2.0.0"]);
+        let first = format!("1.0.0: RUSTSEC-2023-0002 Informational(\"{word}\") fixed in [2.0.0]");
+        assert_eq!(told.lines().next(), Some(first.as_str()), "{told}");
+        assert_eq!(told.matches("RUSTSEC").count(), 1, "{told}");
+    }
+}
+
+#[test]
 fn the_rust_toolchains_own_advisories_are_told_apart() {
     let text = |package| rustsec("RUSTSEC-2022-0001", package, "", "patched = [\">= 1.60.0\"]");
     let folder = Folder::new(&[

@@ -147,7 +147,8 @@ pub struct Published {
     pub published_at: Option<Timestamp>,
     /// `rust-version`, `engines.node` or `requires-python`, verbatim.
     pub runtime: Option<String>,
-    /// What it requires, as (package, range), run-time dependencies only; empty where the registry does not say.
+    /// What it requires, as (package, range), development dependencies left out; empty where the registry does not say,
+    /// or says it apart ([`crate::registry::Registry::requires`]).
     pub requires: Vec<(String, String)>,
     /// Whether a file that can be installed at all was published with it (python: a wheel or an sdist).
     pub has_files: bool,

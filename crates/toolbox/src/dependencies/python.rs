@@ -9,7 +9,7 @@ mod plan;
 mod pyproject;
 mod range;
 mod refusal;
-mod requirement;
+pub(crate) mod requirement;
 mod requirements;
 mod tree;
 mod unsupported;

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::clock::SystemClock;
-use domain::{Clock, Digest, Timestamp};
+use domain::{Clock, Digest, Secret, Timestamp};
 use reqwest::Url;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
@@ -30,6 +30,8 @@ pub const TRIES_MAX: u32 = 4;
 pub const RETRY_AFTER_MAX_MS: u64 = 20_000;
 /// The longest wait between two tries that we choose ourselves.
 const BACKOFF_MAX_MS: u64 = 8_000;
+/// What a linked file is asked for as.
+const ANYTHING: &str = "*/*";
 /// The longest address that is asked for, in bytes.
 const ADDRESS_MAX_BYTES: usize = 2_048;
 
@@ -132,8 +134,49 @@ impl Client {
         accept: &str,
     ) -> Result<Arc<Fetched>, RegistryError> {
         let url = address(endpoint, package, path)?;
-        let key = cache_key(&url, accept, endpoint);
-        let request = Request { url, accept, authorization: endpoint.authorization.as_ref() };
+        self.ask(url, package, accept, endpoint.authorization.as_ref()).await
+    }
+
+    /// Asks for what an answer of the endpoint links to, wherever that is; the endpoint's credential goes to its own
+    /// origin only.
+    ///
+    /// A link that is no address, none of http(s), or that leads from TLS to plain is [`RegistryError::Garbage`],
+    /// before anything is sent.
+    pub async fn follow(
+        &self,
+        endpoint: &Endpoint,
+        package: &str,
+        page: &Fetched,
+        link: &str,
+    ) -> Result<Arc<Fetched>, RegistryError> {
+        let garbage = || RegistryError::Garbage {
+            package: package.to_owned(),
+            reason: "it links to what is no address that may be followed".to_owned(),
+        };
+        if link.len() > ADDRESS_MAX_BYTES {
+            return Err(garbage());
+        }
+        let base = Url::parse(&page.url).map_err(|_| garbage())?;
+        let mut url = base.join(link).map_err(|_| garbage())?;
+        url.set_fragment(None);
+        let is_named = url.username().is_empty() && url.password().is_none();
+        if !is_named || !(url.scheme() == "https" || url.scheme() == base.scheme()) {
+            return Err(garbage());
+        }
+        let own = Url::parse(&endpoint.base).is_ok_and(|own| own.origin() == url.origin());
+        let credential = endpoint.authorization.as_ref().filter(|_| own);
+        self.ask(url, package, ANYTHING, credential).await
+    }
+
+    async fn ask(
+        &self,
+        url: Url,
+        package: &str,
+        accept: &str,
+        authorization: Option<&Secret>,
+    ) -> Answer {
+        let key = cache_key(&url, accept, authorization);
+        let request = Request { url, accept, authorization };
         let flight = self.shared.flight(&key);
         flight.get_or_init(|| Box::pin(self.shared.answer(&key, package, &request))).await.clone()
     }
@@ -274,8 +317,8 @@ fn address(endpoint: &Endpoint, package: &str, path: &str) -> Result<Url, Regist
 }
 
 /// Two askers share an answer only where they send the same: address, accepted types and credential.
-fn cache_key(url: &Url, accept: &str, endpoint: &Endpoint) -> Digest {
-    let credential = endpoint.authorization.as_ref().map_or("", |secret| secret.reveal());
+fn cache_key(url: &Url, accept: &str, authorization: Option<&Secret>) -> Digest {
+    let credential = authorization.map_or("", |secret| secret.reveal());
     Digest::of_parts([url.as_str().as_bytes(), accept.as_bytes(), credential.as_bytes()])
 }
 

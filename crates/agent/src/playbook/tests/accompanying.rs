@@ -1,5 +1,7 @@
 //! Companions: what has to move along when a package moves.
 
+use std::sync::Mutex;
+
 use domain::agent::UpdateLevel;
 use domain::dependency::Why;
 
@@ -136,4 +138,64 @@ fn a_companion_keeps_to_what_the_definition_allows() {
     let second = run(&world);
     assert_eq!(second.lock, LOCK);
     assert_eq!(checks_run(&second), 0, "{:?}", second.ran);
+}
+
+/// The lowest `d` that admits `m` 1.1.0 is 1.2.0.
+fn pinning() -> World {
+    let mut world = ["1.0.0 <1.1.0", "1.1.0 <1.1.0", "1.2.0 <1.2.0", "1.3.0 <1.3.0"]
+        .iter()
+        .filter_map(|line| line.split_once(' '))
+        .fold(World::default(), |world, (version, range)| {
+            world.publish("d", version, &format!("m {range}"))
+        })
+        .versions("m", &["1.0.0", "1.1.0"])
+        .advisory("X-1", "m", "<1.1.0");
+    world.single = true;
+    world.apart = Some(Mutex::default());
+    world
+}
+
+fn moves_tried(shown: &Shown) -> usize {
+    shown.ran.iter().filter(|ran| ran.starts_with("toy move")).count()
+}
+
+#[test]
+fn a_dependant_that_pins_is_raised_to_the_lowest_version_whose_metadata_admits_the_fix() {
+    let world = pinning();
+    let shown = world.remediate(MANIFEST, LOCK);
+    assert_eq!(shown.brief(), "Changed\nm 1.0.0 -> 1.1.0 closes X-1\nd 1.0.0 -> 1.2.0");
+    assert_eq!(moves_tried(&shown), 1, "{:?}", shown.ran);
+    let mut asked = world.apart.unwrap().into_inner().unwrap();
+    asked.sort();
+    assert_eq!(asked, ["d 1.0.0", "d 1.1.0", "d 1.2.0", "d 1.3.0"]);
+}
+
+#[test]
+fn a_version_that_is_a_source_archive_alone_is_not_chosen_where_another_one_says_that_it_admits() {
+    let mut world = pinning();
+    world.archives.insert(("d".to_owned(), "1.2.0".to_owned()));
+    let shown = world.remediate(MANIFEST, LOCK);
+    assert_eq!(shown.brief(), "Changed\nm 1.0.0 -> 1.1.0 closes X-1\nd 1.0.0 -> 1.3.0");
+}
+
+#[test]
+fn where_every_newer_version_is_a_source_archive_the_package_manager_is_asked() {
+    let mut world = pinning();
+    for version in ["1.1.0", "1.2.0", "1.3.0"] {
+        world.archives.insert(("d".to_owned(), version.to_owned()));
+    }
+    let shown = world.remediate(MANIFEST, LOCK);
+    assert_eq!(shown.brief(), "Changed\nm 1.0.0 -> 1.1.0 closes X-1\nd 1.0.0 -> 1.2.0");
+    assert!(moves_tried(&shown) > 1, "{:?}", shown.ran);
+}
+
+#[test]
+fn metadata_says_which_companion_knows_the_new_version_better_than_the_time_does() {
+    let mut world = world([">=1.0.0", ">=1.0.0", ">=1.0.0", "<1.2.0", "<1.3.0"])
+        .at("m", "1.1.0", 5_000)
+        .at("d", "1.3.0", 4_000)
+        .at("d", "1.4.0", 6_000);
+    world.apart = Some(Mutex::default());
+    let shown = second(&mut world);
+    assert_eq!(shown.brief(), "Changed\nm 1.0.0 -> 1.1.0 closes X-1\nd 1.0.0 -> 1.3.0");
 }

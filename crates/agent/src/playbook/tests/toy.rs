@@ -20,7 +20,7 @@ use toolbox::dependencies::{
     Published, ReadError, Refusal, RefusalKind, Requirement, Runtimes, Source,
 };
 use toolbox::files::{Content, FileSet};
-use toolbox::registry::RegistryError;
+use toolbox::registry::{RegistryError, Requires};
 
 use crate::context::{Advisories, Context, Match, Previous, Versions};
 use crate::outcome::Outcome;
@@ -52,6 +52,10 @@ pub(super) struct World {
     pub(super) lowest: bool,
     /// The registry does not say what versions require.
     pub(super) silent: bool,
+    /// The registry tells apart what versions require, and this is what it was asked.
+    pub(super) apart: Option<Mutex<Vec<String>>>,
+    /// Versions published as a source archive alone: nobody says what they require.
+    pub(super) archives: BTreeSet<(String, String)>,
     pub(super) proposed: Vec<Update>,
     pub(super) previous: Option<Previous>,
     /// What is kept from one attempt to the next.
@@ -252,10 +256,25 @@ impl Versions for World {
         }
         let found = self.registry.get(&package).cloned();
         let mut found = found.ok_or(RegistryError::NoSuchPackage { package })?;
-        for published in found.iter_mut().filter(|_| self.silent) {
+        for published in found.iter_mut().filter(|_| self.silent || self.apart.is_some()) {
             published.requires.clear();
         }
         Ok(found)
+    }
+
+    async fn requires(
+        &self,
+        _: Kind,
+        package: &str,
+        versions: &[String],
+    ) -> Result<Option<Requires>, RegistryError> {
+        let Some(asked) = &self.apart else { return Ok(None) };
+        asked.lock().unwrap().extend(versions.iter().map(|v| format!("{package} {v}")));
+        let all = self.registry.get(package).into_iter().flatten();
+        let told = all.filter(|p| versions.contains(&p.version));
+        let told =
+            told.filter(|p| !self.archives.contains(&(package.to_owned(), p.version.clone())));
+        Ok(Some(told.map(|p| (p.version.clone(), p.requires.clone())).collect()))
     }
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr as _;
 use pep508_rs::{Requirement, VerbatimUrl};
 
 /// Reads a requirement; the error is for a person.
-pub(super) fn parse(text: &str) -> Result<Requirement<VerbatimUrl>, String> {
+pub(crate) fn parse(text: &str) -> Result<Requirement<VerbatimUrl>, String> {
     if !names_are_whole(text) {
         return Err("a name begins and ends with a letter or a digit (PEP 508)".to_owned());
     }

@@ -56,7 +56,7 @@ pub(super) fn is_prerelease(version: &str) -> bool {
 }
 
 /// Whether a specifier admits a version; no specifier admits all.
-pub(super) fn admits(range: &str, version: &str) -> bool {
+pub(crate) fn admits(range: &str, version: &str) -> bool {
     let Some(version) = parse(version) else { return false };
     range.trim().is_empty()
         || VersionSpecifiers::from_str(range.trim()).is_ok_and(|range| range.contains(&version))

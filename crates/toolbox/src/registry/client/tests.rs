@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 
-use domain::Secret;
 use domain::dependency::Ecosystem;
 
 use super::*;

@@ -32,6 +32,7 @@ struct Release<'a> {
     node: Option<Cow<'a, str>>,
     requires: Pairs<'a, Text<'a>>,
     optional: Pairs<'a, Text<'a>>,
+    peer: Pairs<'a, Text<'a>>,
     has_tarball: bool,
 }
 
@@ -43,6 +44,8 @@ struct Fields<'a> {
     dependencies: Pairs<'a, Text<'a>>,
     #[serde(borrow, default, rename = "optionalDependencies")]
     optional: Pairs<'a, Text<'a>>,
+    #[serde(borrow, default, rename = "peerDependencies")]
+    peer: Pairs<'a, Text<'a>>,
     #[serde(borrow, default)]
     dist: Pairs<'a, Text<'a>>,
 }
@@ -55,6 +58,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Release<'a> {
             node: engines.remove("node").and_then(|text| text.0),
             requires: fields.dependencies,
             optional: fields.optional,
+            peer: fields.peer,
             has_tarball: fields.dist.0.get("tarball").is_some_and(|text| text.0.is_some()),
         })
     }
@@ -105,7 +109,9 @@ pub(super) fn published(package: &str, body: &[u8]) -> Result<Vec<Published>, Re
 
 impl Release<'_> {
     fn requires(self) -> Vec<(String, String)> {
-        let all: BTreeMap<_, _> = self.requires.0.into_iter().chain(self.optional.0).collect();
+        // What stands in two sections counts as in the later one here; an optional peer excludes as any other does.
+        let peers = self.peer.0.into_iter();
+        let all: BTreeMap<_, _> = peers.chain(self.requires.0).chain(self.optional.0).collect();
         all.into_iter()
             .filter_map(|(name, range)| Some((name.into_owned(), range.0?.into_owned())))
             .collect()

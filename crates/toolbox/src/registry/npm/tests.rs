@@ -49,7 +49,7 @@ async fn each_version_is_told_with_what_counts() {
             ("2.0.0", false, true, false, None),
         ]
     );
-    let requires = [("a", "^1"), ("b", "npm:c@~2"), ("d", "*")];
+    let requires = [("a", "^1"), ("b", "npm:c@~2"), ("d", "*"), ("f", "1")];
     assert_eq!(versions[1].requires, requires.map(|(name, range)| (name.into(), range.into())));
     assert_eq!(versions[1].published_at, Timestamp::parse_rfc3339("2021-05-04T03:02:01Z"));
     assert_eq!(versions[2].published_at, None);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::dependencies::Published;
 use crate::dependencies::python::version::normalised;
-use crate::registry::RegistryError;
+use crate::registry::{Fetched, RegistryError};
 
 #[derive(Deserialize)]
 struct Page {
@@ -25,21 +25,73 @@ struct File {
     #[serde(default)]
     yanked: serde_json::Value,
     upload_time: Option<String>,
+    #[serde(default)]
+    url: String,
+    /// `true`, or digests: its metadata lies beside it (PEP 714; PEP 658 called it `dist-info-metadata`).
+    #[serde(default)]
+    core_metadata: serde_json::Value,
+    #[serde(default)]
+    dist_info_metadata: serde_json::Value,
+}
+
+/// A page in either form.
+pub(super) fn read(package: &str, page: &Fetched) -> Result<Vec<Published>, RegistryError> {
+    published(package, files(package, page)?)
+}
+
+/// Where the metadata of a version lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Metadata {
+    /// As the page would link to it.
+    pub(super) link: String,
+    /// Whether the page says that it is there. Mirrors leave the word out and have the file, so one about which
+    /// nothing is said is worth the question.
+    pub(super) promised: bool,
+}
+
+/// By version, where the metadata of one of its wheels lies. A page that says that there is none is believed.
+pub(super) fn metadata(
+    package: &str,
+    page: &Fetched,
+) -> Result<BTreeMap<String, Metadata>, RegistryError> {
+    let mut found: BTreeMap<String, Metadata> = BTreeMap::new();
+    for file in files(package, page)? {
+        let said = [&file.core_metadata, &file.dist_info_metadata];
+        let promised = said.iter().any(|value| !value.is_null() && **value != false);
+        let denied = !promised && said.iter().any(|value| **value == false);
+        let Some(version) = version_of(package, &file.filename) else { continue };
+        if denied || !file.filename.ends_with(".whl") || file.url.is_empty() {
+            continue;
+        }
+        let wheel = file.url.split('#').next().unwrap_or_default();
+        let one = Metadata { link: format!("{wheel}.metadata"), promised };
+        let known = found.entry(version.to_string()).or_insert_with(|| one.clone());
+        if promised && !known.promised {
+            *known = one;
+        }
+    }
+    Ok(found)
+}
+
+fn files(package: &str, page: &Fetched) -> Result<Vec<File>, RegistryError> {
+    let is_json = page.content_type.as_deref().is_some_and(|kind| kind.contains("json"))
+        || page.body.trim_ascii_start().starts_with(b"{");
+    if is_json { json(package, &page.body) } else { html(package, &page.body) }
 }
 
 /// A page in JSON.
-pub(super) fn json(package: &str, body: &[u8]) -> Result<Vec<Published>, RegistryError> {
+fn json(package: &str, body: &[u8]) -> Result<Vec<File>, RegistryError> {
     let page: Page =
         serde_json::from_slice(body).map_err(|error| garbage(package, error.to_string()))?;
     if let Some(name) = page.name.filter(|name| normalised(name).as_deref() != Some(package)) {
         let name: String = name.escape_debug().take(200).collect();
         return Err(garbage(package, format!("it tells of `{name}`")));
     }
-    published(package, page.files)
+    Ok(page.files)
 }
 
 /// A page in HTML: every `a` element is a file.
-pub(super) fn html(package: &str, body: &[u8]) -> Result<Vec<Published>, RegistryError> {
+fn html(package: &str, body: &[u8]) -> Result<Vec<File>, RegistryError> {
     let text = std::str::from_utf8(body)
         .map_err(|_| garbage(package, "it is not UTF-8 text".to_owned()))?;
     let lower = text.to_ascii_lowercase();
@@ -56,9 +108,20 @@ pub(super) fn html(package: &str, body: &[u8]) -> Result<Vec<Published>, Registr
             yanked: attribute(attributes, "data-yanked")
                 .map_or(false.into(), serde_json::Value::String),
             upload_time: None,
+            url: attribute(attributes, "href").unwrap_or_default(),
+            core_metadata: said(attributes, "data-core-metadata"),
+            dist_info_metadata: said(attributes, "data-dist-info-metadata"),
         });
     }
-    published(package, files)
+    Ok(files)
+}
+
+/// An attribute as the JSON form has it.
+fn said(attributes: &str, name: &str) -> serde_json::Value {
+    match attribute(attributes, name) {
+        None => serde_json::Value::Null,
+        Some(text) => serde_json::Value::Bool(text != "false"),
+    }
 }
 
 /// The attributes of an element and what stands after it; a `>` in quotes does not end it.

@@ -62,6 +62,81 @@ async fn what_is_no_answer_is_garbage_and_never_no_versions() {
     }
 }
 
+const METADATA_OF_3: &str = "Metadata-Version: 2.1\nName: demo-kit\nrequires-dist: Cryptography<42,>=38.0.0,!=40.0.1\n\
+    Requires-Dist: tool (>=1.0) ; python_version < '3.8'\nRequires-Dist: sphinx ; extra == 'docs'\n\
+    Requires-Dist: far @ http://localhost/far.zip\nRequires-Dist: any[x]\nRequires-Dist: g.\n\n\
+    Requires-Dist: text-of-the-description\n";
+
+#[tokio::test]
+async fn what_a_version_requires_is_read_beside_its_wheel_and_unknown_for_a_source_archive() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = r#"{"files":[
+      {"filename":"demo_kit-3.0-py3-none-any.whl","url":"../files/w3.whl#sha256=00","core-metadata":{"sha256":"00"}},
+      {"filename":"demo_kit-4.0-py3-none-any.whl","url":"../files/w4.whl","data-dist-info-metadata":false,"dist-info-metadata":true},
+      {"filename":"demo_kit-5.0-py3-none-any.whl","url":"../files/w5.whl","core-metadata":true},
+      {"filename":"demo_kit-5.1-py3-none-any.whl","url":"../files/w51.whl"},
+      {"filename":"demo_kit-5.2-py3-none-any.whl","url":"../files/w52.whl"},
+      {"filename":"demo_kit-6.0-py3-none-any.whl","url":"../files/w4.whl","core-metadata":false},
+      {"filename":"demo_kit-7.0.tar.gz","url":"../files/s7.tar.gz"}]}"#;
+    let server = ScriptedServer::start(move |_, seen| match seen.path.as_str() {
+        "/demo-kit/" => Reply::new(200, page).with("content-type", "application/json"),
+        "/files/w3.whl.metadata" => Reply::new(200, METADATA_OF_3),
+        "/files/w51.whl.metadata" => Reply::new(403, ""),
+        "/files/w4.whl.metadata" | "/files/w52.whl.metadata" => {
+            Reply::new(200, "Metadata-Version: 2.1\nName: demo-kit\n")
+        }
+        _ => Reply::new(404, ""),
+    });
+    let client = Client::new(settings(folder.path())).unwrap();
+    let index = SimpleIndex::new(client, server.endpoint(Ecosystem::Python));
+    let asked = ["3.0", "4.0", "5.0", "5.1", "5.2", "6.0", "7.0", "8.0"].map(str::to_owned);
+    let requires = index.requires("Demo_Kit", &asked).await.unwrap().expect("told apart");
+    let of_3 = [("cryptography", ">=38.0.0,<42,!=40.0.1"), ("tool", ">=1.0"), ("any", "")];
+    let sorted = |range: &str| {
+        let mut parts: Vec<String> = range.split(',').map(|part| part.trim().to_owned()).collect();
+        parts.sort();
+        parts
+    };
+    let told: Vec<_> = requires["3.0"].iter().map(|(name, r)| (name.as_str(), sorted(r))).collect();
+    assert_eq!(told, of_3.map(|(name, range)| (name, sorted(range))));
+    assert_eq!(requires["4.0"], []);
+    assert_eq!(requires.keys().collect::<Vec<_>>(), ["3.0", "4.0", "5.2"]);
+}
+
+#[tokio::test]
+async fn an_index_in_html_says_where_metadata_is_and_a_link_that_leads_nowhere_is_not_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = "<html><a href=\"/files/w1.whl#sha256=0\" data-core-metadata=\"sha256=0\">demo_kit-1.0-py3-none-any.whl</a>\
+        <a href=\"file:///etc/w2.whl\" data-dist-info-metadata>demo_kit-2.0-py3-none-any.whl</a></html>";
+    let server = ScriptedServer::start(move |_, seen| match seen.path.as_str() {
+        "/demo-kit/" => Reply::new(200, page).with("content-type", "text/html"),
+        _ => Reply::new(200, METADATA_OF_3),
+    });
+    let client = Client::new(settings(folder.path())).unwrap();
+    let index = SimpleIndex::new(client, server.endpoint(Ecosystem::Python));
+    let first = index.requires("demo-kit", &["1.0".to_owned()]).await.unwrap().unwrap();
+    assert_eq!(first["1.0"][0].0, "cryptography");
+    let second = index.requires("demo-kit", &["2.0".to_owned()]).await;
+    assert!(matches!(second, Err(RegistryError::Garbage { .. })), "{second:?}");
+}
+
+#[tokio::test]
+async fn the_index_that_pip_is_configured_for_says_what_versions_require() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Settings { response_max_bytes: 64 * 1024 * 1024, ..settings(folder.path()) };
+    let endpoint =
+        Endpoint { ecosystem: Ecosystem::Python, base: configured(), authorization: None };
+    let index = SimpleIndex::new(Client::new(settings).unwrap(), endpoint);
+    let asked = ["23.2.0", "24.0.0"].map(str::to_owned);
+    let requires = index.requires("pyOpenSSL", &asked).await.unwrap().expect("told apart");
+    let admits = |at: &str, version: &str| {
+        let mut ranges = requires[at].iter().filter(|(name, _)| name == "cryptography");
+        ranges.all(|(_, range)| version::admits(range, version))
+    };
+    assert!(admits("23.2.0", "41.0.6") && !admits("23.2.0", "42.0.0"), "{requires:?}");
+    assert!(admits("24.0.0", "42.0.0") && !admits("24.0.0", "41.0.4"), "{requires:?}");
+}
+
 #[tokio::test]
 async fn the_index_that_pip_is_configured_for_answers() {
     let folder = tempfile::tempdir().unwrap();
@@ -91,9 +166,20 @@ fn configured() -> String {
 proptest! {
     #[test]
     fn no_answer_is_a_panic(body in "[<>a=\" {}\\[\\]:,\\-.0-9é]{0,120}", at in 0..JSON.len()) {
-        drop(page::html("a", body.as_bytes()));
-        drop(page::html("a", format!("<html><a {body}").as_bytes()));
-        drop(page::json("a", body.as_bytes()));
-        drop(page::json("demo-kit", &JSON.as_bytes()[..at]));
+        let read = |body: &[u8], kind: &str| {
+            let page = Fetched {
+                url: String::new(),
+                content_type: Some(kind.to_owned()),
+                body: body.to_vec().into(),
+                confirmed_at: Timestamp::from_millis(0),
+            };
+            drop(page::read("a", &page));
+            drop(page::metadata("demo-kit", &page));
+        };
+        read(body.as_bytes(), "text/html");
+        read(format!("<html><a {body}").as_bytes(), "text/html");
+        read(body.as_bytes(), "json");
+        read(&JSON.as_bytes()[..at], "json");
+        drop(metadata::requires("a", format!("Metadata-Version: 2.1\nRequires-Dist: {body}").as_bytes()));
     }
 }
