@@ -1,6 +1,6 @@
 //! Known advisories of a lock file, beside cargo-audit: processor time, peak memory, and whether both find the same.
 //!
-//! `cargo bench -p testkit --bench advisory_match -- --advisories FOLDER [--lock Cargo.lock] [--audit PROGRAM] [--rounds N]`
+//! `cargo bench -p benches --bench advisory_match -- --advisories FOLDER [--lock Cargo.lock] [--audit PROGRAM] [--rounds N]`
 //!
 //! FOLDER is an unpacked RustSec database; PROGRAM is `cargo-audit` where it is not on the path.
 
@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::path::Path;
 
+use benches::measure::{self, Costs};
 use domain::RepoPath;
 use domain::dependency::Ecosystem as Kind;
 use serde_json::Value;
-use testkit::measure::{self, Costs};
 use toolbox::advisories::Database;
 use toolbox::dependencies::{self, Source};
 use toolbox::files::{Content, FileSet};
@@ -20,7 +20,7 @@ use toolbox::files::{Content, FileSet};
 type Found = BTreeSet<(String, String, String)>;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock");
+    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock");
     let lock = measure::argument("--lock").unwrap_or_else(|| own.to_owned());
     let advisories = measure::argument("--advisories")
         .ok_or("name a RustSec folder with --advisories FOLDER")?;

@@ -1,6 +1,6 @@
 //! Durable inserts of events, from 1 and from 64 clients, beside the rate at which the disk flushes the same bytes.
 //!
-//! `cargo bench -p testkit --bench event_insert [-- --rounds N --dir FOLDER]`
+//! `cargo bench -p benches --bench event_insert [-- --rounds N --dir FOLDER]`
 
 use std::error::Error;
 use std::fs::File;
@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use benches::measure::{self, Spread};
 use domain::clock::SystemClock;
 use domain::{Clock as _, EventId, Trust};
 use store::record::Event;
 use store::sqlite::{Options, Sqlite};
 use store::{Store, Transaction};
-use testkit::measure::{self, Spread};
 use tokio::task::JoinSet;
 
 /// How long each turn takes.

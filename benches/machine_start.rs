@@ -1,6 +1,6 @@
 //! A machine's cold start beside bare `bwrap true` with the same mounts, in turns.
 //!
-//! `cargo bench -p testkit --bench machine_start [-- --rounds N]`
+//! `cargo bench -p benches --bench machine_start [-- --rounds N]`
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use benches::measure::{self, Spread};
 use domain::MachineId;
 use domain::clock::SystemClock;
 use domain::exec::Exec;
@@ -15,7 +16,6 @@ use domain::machine::EgressRecord;
 use sandbox::egress::{self, Gateway};
 use sandbox::namespaces::{Namespaces, Settings};
 use sandbox::port::{EgressAudit, Machine, MachineSpec, NetworkPolicy, OutputSink, Sandbox as _};
-use testkit::measure::{self, Spread};
 
 const MIB: u64 = 1024 * 1024;
 

@@ -1,6 +1,6 @@
 //! Memory of the hob process: while a machine runs a long check, and at the peak of the run.
 //!
-//! `cargo bench -p testkit --bench run_memory [-- --hob PROGRAM --seconds N]`
+//! `cargo bench -p benches --bench run_memory [-- --hob PROGRAM --seconds N]`
 //!
 //! PROGRAM is built by `cargo build --release -p cli`; N is how long the check of the sample repository takes.
 
@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use testkit::measure::{self, Spread};
-use testkit::sample;
+use benches::measure::{self, Spread};
+use benches::sample;
 
 /// How often the process is looked at.
 const EVERY: Duration = Duration::from_millis(50);

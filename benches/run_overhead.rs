@@ -1,6 +1,6 @@
 //! What `hob run` takes beyond the project's own fetch and tests, which it has to do twice: base and change.
 //!
-//! `cargo bench -p testkit --bench run_overhead [-- --hob PROGRAM --rounds N]`
+//! `cargo bench -p benches --bench run_overhead [-- --hob PROGRAM --rounds N]`
 //! `... -- --repo CHECKOUT --fetch 'cargo fetch --locked' --test 'cargo test --locked --offline' --agent NAME --advisories DIR`
 //!
 //! Without `--repo`, on a small crate with one outdated dependency. PROGRAM is built by `cargo build --release -p cli`.
@@ -9,9 +9,9 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use benches::measure::{self, Ended, Spread};
+use benches::sample;
 use serde_json::Value;
-use testkit::measure::{self, Ended, Spread};
-use testkit::sample;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let hob = hob()?;

@@ -1,6 +1,6 @@
 //! Look-up of all updates of a real repository, cold and warm, beside Renovate: processor time, peak memory, findings.
 //!
-//! `cargo bench -p testkit --bench update_lookup -- --repo FOLDER [--renovate PROGRAM] [--rounds N]`
+//! `cargo bench -p benches --bench update_lookup -- --repo FOLDER [--renovate PROGRAM] [--rounds N]`
 //!
 //! FOLDER is a checkout; PROGRAM is Renovate's `renovate` where it is not on the path. Both look at cargo, npm and
 //! python only, both begin with an empty cache in the cold round of each pair.
@@ -13,8 +13,8 @@ mod lookup;
 use std::error::Error;
 use std::path::Path;
 
+use benches::measure::{self, Costs};
 use findings::Findings;
-use testkit::measure::{self, Costs};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let repo = measure::argument("--repo").ok_or("name a checkout with --repo FOLDER")?;

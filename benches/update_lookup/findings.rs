@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 
+use benches::measure;
 use domain::dependency::Ecosystem as Kind;
 use serde_json::Value;
-use testkit::measure;
 use toolbox::dependencies::{self, Ecosystem};
 
 /// What one of them found.

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use benches::measure;
 use domain::agent::UpdateLevel;
 use domain::clock::SystemClock;
 use domain::dependency::Ecosystem as Kind;
 use domain::{Clock as _, RepoPath};
 use sandbox::preset::{self, Surroundings};
-use testkit::measure;
 use toolbox::dependencies::choose::{Bounds, Rules};
 use toolbox::dependencies::{self, Ecosystem, Runtimes, Source};
 use toolbox::files::{Content, FileSet};
