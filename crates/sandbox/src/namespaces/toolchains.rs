@@ -192,12 +192,12 @@ impl Host<'_> {
         }
     }
 
-    /// Folders of the search path outside the home folder and the system: `/opt/node/bin` shows `/opt/node`.
+    /// Folders of the search path outside the home folder and the system.
     fn others(&mut self) {
         for folder in self.search.clone() {
             let parts: Vec<_> = folder.iter().collect();
             let shown = match parts.get(1).and_then(|part| part.to_str()) {
-                Some("opt") if parts.len() > 3 => parts.iter().take(3).collect(),
+                Some("opt") if parts.len() > 2 => of_opt(&folder),
                 Some("nix") => PathBuf::from("/nix/store"),
                 Some("home") if folder.starts_with("/home/linuxbrew/.linuxbrew") => {
                     PathBuf::from("/home/linuxbrew/.linuxbrew")
@@ -210,8 +210,16 @@ impl Host<'_> {
     }
 
     fn hide_credentials(&mut self) {
+        let mut links = Vec::new();
         for shown in self.found.shown.clone() {
-            look_for_credentials(&shown, SEARCH_DEPTH, &mut self.found.hidden);
+            look_for_credentials(&shown, SEARCH_DEPTH, &mut self.found.hidden, &mut links);
+        }
+        // What a link leads to may lie in a shown folder under a name that says nothing.
+        for target in links.iter().filter_map(|link| link.canonicalize().ok()) {
+            let is_shown = self.found.shown.iter().any(|shown| target.starts_with(shown));
+            if is_shown && target.is_file() && !self.found.hidden.contains(&target) {
+                self.found.hidden.push(target);
+            }
         }
         let prefixes = ["/usr", "/usr/local"].map(PathBuf::from);
         for prefix in &prefixes {
@@ -224,6 +232,14 @@ impl Host<'_> {
                 .extend(places.filter(|path| path.is_file() && !is_hidden_already(path)));
         }
     }
+}
+
+/// What is shown for a folder of the search path below `/opt`: `/opt/tools/node` for `/opt/tools/node/bin`, and
+/// never more than that, because other things are installed beside it.
+fn of_opt(folder: &Path) -> PathBuf {
+    let is_bin = folder.file_name().is_some_and(|name| name == "bin" || name == "sbin");
+    let installed = folder.parent().filter(|parent| is_bin && *parent != Path::new("/opt"));
+    installed.unwrap_or(folder).to_owned()
 }
 
 /// Whether a version's name is a plain one and not a path.
@@ -248,7 +264,12 @@ fn newest_node(versions: &Path) -> Option<PathBuf> {
     bins.into_iter().find(|bin| bin.join("node").exists())
 }
 
-fn look_for_credentials(folder: &Path, depth: usize, hidden: &mut Vec<PathBuf>) {
+fn look_for_credentials(
+    folder: &Path,
+    depth: usize,
+    hidden: &mut Vec<PathBuf>,
+    links: &mut Vec<PathBuf>,
+) {
     for builtin in NPM_BUILTIN {
         let path = folder.join(builtin);
         if path.is_file() && !hidden.contains(&path) {
@@ -262,8 +283,10 @@ fn look_for_credentials(folder: &Path, depth: usize, hidden: &mut Vec<PathBuf>) 
         let is_credential = CREDENTIAL_FILES.iter().any(|known| name == *known);
         if kind.is_file() && is_credential && !hidden.contains(&entry.path()) {
             hidden.push(entry.path());
+        } else if kind.is_symlink() && is_credential {
+            links.push(entry.path());
         } else if kind.is_dir() && depth > 1 && !INSTALLED.iter().any(|known| name == *known) {
-            look_for_credentials(&entry.path(), depth - 1, hidden);
+            look_for_credentials(&entry.path(), depth - 1, hidden, links);
         }
     }
 }

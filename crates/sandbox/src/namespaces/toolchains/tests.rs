@@ -79,6 +79,25 @@ fn credentials_beside_and_below_toolchains_are_hidden() {
 }
 
 #[test]
+fn what_a_credentials_link_leads_to_is_hidden_too() {
+    let home = Home::new(&[".nvm/versions/node/v20.1.0/bin/node", ".nvm/versions/settings/plain"]);
+    let link = home.path(".nvm/versions/node/v20.1.0/.npmrc");
+    std::os::unix::fs::symlink(home.path(".nvm/versions/settings/plain"), link).unwrap();
+    let found = home.find(&[]);
+    assert_eq!(home.shown(&found), [".nvm/versions"]);
+    assert!(found.hidden.contains(&home.path(".nvm/versions/settings/plain")), "{found:?}");
+}
+
+#[test]
+fn of_opt_only_the_toolchain_itself_is_shown() {
+    let shown = |folder: &str| of_opt(Path::new(folder)).to_str().unwrap().to_owned();
+    assert_eq!(shown("/opt/node/bin"), "/opt/node");
+    assert_eq!(shown("/opt/company/tools/node/bin"), "/opt/company/tools/node");
+    assert_eq!(shown("/opt/company/scripts"), "/opt/company/scripts");
+    assert_eq!(shown("/opt/bin"), "/opt/bin");
+}
+
+#[test]
 fn the_chosen_python_comes_before_the_shims() {
     let home = Home::new(&[
         ".pyenv/shims/python3",
