@@ -14,6 +14,7 @@ pub(crate) struct Sample {
     files: Vec<FileChange>,
     updates: Vec<Update>,
     background: Background,
+    paths: Vec<String>,
 }
 
 impl Sample {
@@ -79,6 +80,12 @@ impl Sample {
         self
     }
 
+    /// With a definition whose scope names these paths only.
+    pub(crate) fn within(mut self, glob: &str) -> Self {
+        self.paths.push(glob.to_owned());
+        self
+    }
+
     /// With files that were larger than the host reads.
     pub(crate) fn unread(&mut self) {
         let files = self.files.iter_mut();
@@ -97,7 +104,10 @@ impl Sample {
             files: self.files.clone(),
         };
         let scope = Scope {
-            paths: vec!["**".to_owned()],
+            paths: match self.paths.as_slice() {
+                [] => vec!["**".to_owned()],
+                paths => paths.to_vec(),
+            },
             denied: Vec::new(),
             semantic: Some(Semantic::DependencyVersionsOnly),
             files_max: 100,

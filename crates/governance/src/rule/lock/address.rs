@@ -1,4 +1,4 @@
-//! Addresses in lock files: whose host they name, and which package their path is of.
+//! Addresses in lock files: whose host they name, and which package and version their path is of.
 
 /// Scheme and host of an address; all of it where it has none.
 pub(super) fn origin(url: &str) -> String {
@@ -17,27 +17,149 @@ pub(super) fn is_web(url: &str) -> bool {
     lower.starts_with("https://") || lower.starts_with("http://")
 }
 
-/// Whether the path of an npm archive is of this package, in the layouts that registries use:
-/// `…/NAME/-/BASE-VERSION.tgz` and `…/NAME/…`, where the `/` of a scope may be encoded.
+/// Whether the path of an npm archive is of this package, in the layouts that registries use, behind any
+/// prefix: `NAME/-/FILE`, for a scoped name `@SCOPE/BASE/-/@SCOPE/FILE` too, and GitHub's
+/// `download/NAME/VERSION/DIGEST`.
 pub(super) fn is_of(url: &str, name: &str) -> bool {
-    let path = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let path = path.split(['?', '#']).next().unwrap_or(path).to_ascii_lowercase();
-    let Some((_, path)) = path.split_once('/') else { return false };
-    if path.contains('\\')
-        || path.split('/').any(|part| part == ".." || part == "." || part.is_empty())
-    {
-        return false;
-    }
-    let path = format!("/{}", path.replace("%2f", "/").replace("%40", "@"));
-    match path.split_once("/-/") {
-        Some((package, _)) => package.ends_with(&format!("/{}", name.to_ascii_lowercase())),
-        None => path.contains(&format!("/{}/", name.to_ascii_lowercase())),
+    archive(url, name).is_some()
+}
+
+/// Whether the archive, which is of this package, is of this version too.
+pub(super) fn is_version(url: &str, name: &str, version: &str) -> bool {
+    let base = name.rsplit('/').next().unwrap_or(name);
+    // Registries keep no build metadata.
+    let plain = version.split('+').next().unwrap_or(version);
+    match archive(url, name) {
+        Some(Archive::File(file)) => [plain, version]
+            .into_iter()
+            .any(|version| !version.is_empty() && file == format!("{base}-{version}.tgz")),
+        Some(Archive::Version(of)) => of == version || of == plain,
+        None => false,
     }
 }
 
-/// Whether the archive's own name holds the version, where the address has the common layout.
-pub(super) fn is_version(url: &str, version: &str) -> bool {
-    let Some((_, file)) = url.split_once("/-/") else { return true };
-    let plain = version.split('+').next().unwrap_or(version);
-    file.replace("%2B", "+").contains(&format!("-{plain}"))
+/// What a path says of an archive besides its package.
+enum Archive {
+    /// The name of its file.
+    File(String),
+    /// Its version, between the package and a digest.
+    Version(String),
+}
+
+fn archive(url: &str, name: &str) -> Option<Archive> {
+    let segments = segments(url, name)?;
+    let wanted: Vec<&str> = name.split('/').collect();
+    if let [prefix @ .., version, digest] = segments.as_slice()
+        && is_digest(digest)
+    {
+        let prefix = before(prefix, &wanted)?;
+        return (prefix.last()? == "download").then(|| Archive::Version(version.clone()));
+    }
+    let (file, rest) = segments.split_last()?;
+    let scope = wanted.first().filter(|_| wanted.len() == 2);
+    let rest = match rest.split_last() {
+        Some((last, rest)) if scope.is_some_and(|scope| last == scope) => rest,
+        _ => rest,
+    };
+    let (dash, rest) = rest.split_last()?;
+    let prefix = before(rest, &wanted)?;
+    // What stands before a name without a scope must not be one: anybody may publish `@evil/NAME`.
+    let is_whole =
+        prefix.last().is_none_or(|last| last != "-" && (scope.is_some() || !last.starts_with('@')));
+    (dash == "-" && is_whole).then(|| Archive::File(file.clone()))
+}
+
+/// The segments of an address's path. Nothing where one is none, goes up, or is encoded otherwise than
+/// registries do it: `@` and `+` anywhere, `/` within the name only.
+fn segments(url: &str, name: &str) -> Option<Vec<String>> {
+    let (_, rest) = url.split_once("://")?;
+    let (_, path) = rest.split(['?', '#']).next()?.split_once('/')?;
+    let mut segments = Vec::new();
+    for written in path.split('/') {
+        let plain = decoded(written)?;
+        if plain == name {
+            segments.extend(plain.split('/').map(str::to_owned));
+        } else if plain.is_empty() || matches!(plain.as_str(), "." | "..") || plain.contains('/') {
+            return None;
+        } else {
+            segments.push(plain);
+        }
+    }
+    Some(segments)
+}
+
+/// A segment or the name of a file without the encodings that registries use; nothing where it has others, or
+/// characters that stand for something else in an address.
+pub(super) fn decoded(segment: &str) -> Option<String> {
+    let mut plain = segment.to_owned();
+    for (code, letter) in [("%40", "@"), ("%2F", "/"), ("%2f", "/"), ("%2B", "+"), ("%2b", "+")] {
+        plain = plain.replace(code, letter);
+    }
+    let odd = |c: char| matches!(c, '%' | '\\') || c.is_control() || c.is_whitespace();
+    (!plain.contains(odd)).then_some(plain)
+}
+
+fn is_digest(text: &str) -> bool {
+    text.len() >= 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// What stands before these last segments; nothing where others are last.
+fn before<'s>(segments: &'s [String], last: &[&str]) -> Option<&'s [String]> {
+    let (before, after) = segments.split_at(segments.len().checked_sub(last.len())?);
+    after.iter().eq(last).then_some(before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_of_the_package_and_the_version_that_all_of_its_path_names() {
+        let digest = "a".repeat(64);
+        for (path, name) in [
+            ("lodash/-/lodash-4.17.21.tgz", "lodash"),
+            ("mirror/npm/lodash/-/lodash-4.17.21.tgz?x=1", "lodash"),
+            ("api/v4/groups/1/-/packages/npm/lodash/-/lodash-4.17.21.tgz", "lodash"),
+            ("@s/b/-/b-4.17.21.tgz", "@s/b"),
+            ("@s%2fb/-/b-4.17.21.tgz", "@s/b"),
+            ("%40s%2Fb/-/b-4.17.21.tgz", "@s/b"),
+            ("npm/@s/b/-/@s/b-4.17.21.tgz", "@s/b"),
+            (&format!("download/@s/b/4.17.21/{digest}"), "@s/b"),
+            ("JSONStream/-/JSONStream-4.17.21.tgz", "JSONStream"),
+        ] {
+            let url = format!("https://x.invalid/{path}");
+            assert!(is_of(&url, name) && is_version(&url, name, "4.17.21"), "{path}");
+            assert!(is_version(&url, name, "4.17.21+build"), "{path}");
+            assert!(!is_version(&url, name, "4.17.2"), "{path}");
+            assert!(!is_version(&url, name, "4.17.21-rc"), "{path}");
+        }
+        assert!(is_version("https://x.invalid/a/-/a-1.0.0%2Bb.tgz", "a", "1.0.0+b"));
+        assert!(!is_version("https://x.invalid/a/-/evil-1.0.0.tgz", "a", "1.0.0"));
+        assert!(!is_version("https://x.invalid/a/-/a-1.0.0.tgz.zip", "a", "1.0.0"));
+    }
+
+    #[test]
+    fn an_address_whose_path_only_looks_like_the_package_is_of_another() {
+        let digest = "a".repeat(64);
+        for (path, name) in [
+            ("@evil/lodash/-/lodash-4.17.21.tgz", "lodash"),
+            ("%40evil/lodash/-/lodash-4.17.21.tgz", "lodash"),
+            ("@evil%2flodash/-/lodash-4.17.21.tgz", "lodash"),
+            ("lodash/-/%2e%2e/%2e%2e/evil/-/evil-4.17.21.tgz", "lodash"),
+            ("lodash/-/..%2f../evil/-/evil-4.17.21.tgz", "lodash"),
+            ("lodash/-/%2E./evil-4.17.21.tgz", "lodash"),
+            ("evil/-/lodash/-/lodash-4.17.21.tgz", "lodash"),
+            ("lodash/-/lodash-4.17.21.tgz/x", "lodash"),
+            ("lodash/evil/lodash-4.17.21.tgz", "lodash"),
+            ("lodash/evil-4.17.21.tgz", "lodash"),
+            ("@evil/b/-/b-4.17.21.tgz", "@s/b"),
+            ("b/-/b-4.17.21.tgz", "@s/b"),
+            ("@s/b/-/@evil/b-4.17.21.tgz", "@s/b"),
+            ("jsonstream/-/jsonstream-4.17.21.tgz", "JSONStream"),
+            ("xlodash/-/lodash-4.17.21.tgz", "lodash"),
+            (&format!("download/@evil/lodash/4.17.21/{digest}"), "lodash"),
+        ] {
+            assert!(!is_of(&format!("https://x.invalid/{path}"), name), "{path}");
+        }
+    }
 }

@@ -13,6 +13,8 @@ use super::manifests::Manifests;
 use crate::dependency_file::same_name;
 use crate::tree::{self, Tree};
 
+mod archive;
+
 pub(super) fn read(tree: &Tree) -> Result<Lock, String> {
     if tree.get("version") != Some(&Tree::Other("1".to_owned())) {
         return Err("a version of the format that is not known (1 is)".to_owned());
@@ -138,6 +140,7 @@ pub(super) fn head(before: &Tree, after: &Tree, manifests: &Manifests) -> Vec<Ob
             }
         }
     }
+    found.extend(archive::of_others(before, after));
     found.extend(repeated(before, after, manifests));
     found
 }

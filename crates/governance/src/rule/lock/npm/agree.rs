@@ -174,7 +174,7 @@ fn names(
         } else {
             Objection::deny(needle, reason)
         });
-    } else if !address::is_version(resolved, version) {
+    } else if !address::is_version(resolved, name, version) {
         let reason = format!(
             "the address of `{} {}` is of another version: `{shown}`",
             name.escape_debug(),

@@ -108,7 +108,7 @@ proptest! {
             }
         }
         address::is_of(&any, &before);
-        address::is_version(&any, &before);
+        address::is_version(&any, &before, &any);
         address::origin(&any);
         integrity::change(&any, &before);
     }

@@ -9,7 +9,7 @@ fn package(name: &str, version: &str, needs: &[&str]) -> String {
     let needs: String = needs.iter().map(|need| format!("    {{ {need} }},\n")).collect();
     let file = format!("{}-{version}", name.replace('-', "_"));
     format!(
-        "\n[[package]]\nname = \"{name}\"\nversion = \"{version}\"\nsource = {{ registry = \"https://x.invalid/simple\" }}\ndependencies = [\n{needs}]\nsdist = {{ url = \"https://files.invalid/{file}.tar.gz\", hash = \"sha256:{file}\", size = 1 }}\nwheels = [\n    {{ url = \"https://files.invalid/{file}.whl\", hash = \"sha256:w{file}\", size = 1 }},\n]\n"
+        "\n[[package]]\nname = \"{name}\"\nversion = \"{version}\"\nsource = {{ registry = \"https://x.invalid/simple\" }}\ndependencies = [\n{needs}]\nsdist = {{ url = \"https://files.invalid/{file}.tar.gz\", hash = \"sha256:{file}\", size = 1 }}\nwheels = [\n    {{ url = \"https://files.invalid/{file}-py3-none-any.whl\", hash = \"sha256:w{file}\", size = 1 }},\n]\n"
     )
 }
 
@@ -53,8 +53,12 @@ fn what_an_update_brings_moves_and_drops_passes_and_is_told() {
     assert!(said.contains("new packages that the updated ones need: n 1.0, n 2.0"), "{said}");
     edited("revision = 2", "revision = 3", Allow);
     // A wheel that was published after the others.
-    let wheel = "wheels = [\n    { url = \"https://files.invalid/c-1.0.0-late.whl\", hash = \"sha256:l\" },\n    { url = \"https://files.invalid/c-1.0.0.whl\"";
-    edited("wheels = [\n    { url = \"https://files.invalid/c-1.0.0.whl\"", wheel, Allow);
+    let wheel = "wheels = [\n    { url = \"https://files.invalid/c-1.0.0-cp312-cp312-linux_x86_64.whl\", hash = \"sha256:l\" },\n    { url = \"https://files.invalid/c-1.0.0-py3-none-any.whl\"";
+    edited(
+        "wheels = [\n    { url = \"https://files.invalid/c-1.0.0-py3-none-any.whl\"",
+        wheel,
+        Allow,
+    );
 }
 
 #[test]
@@ -67,14 +71,23 @@ fn what_follows_from_nothing_is_denied() {
         ("hash = \"sha256:c-1.0.0\", ", ""),
         ("hash = \"sha256:a_a-1.1.0\", ", ""),
         ("hash = \"sha256:a_a-1.1.0\"", "hash = \"md5:a_a-1.1.0\""),
-        ("https://files.invalid/a_a-1.1.0.whl", "https://y.invalid/a_a-1.1.0.whl"),
-        ("https://files.invalid/c-1.0.0.whl", "https://y.invalid/c-1.0.0.whl"),
+        (
+            "https://files.invalid/a_a-1.1.0-py3-none-any.whl",
+            "https://y.invalid/a_a-1.1.0-py3-none-any.whl",
+        ),
+        (
+            "https://files.invalid/c-1.0.0-py3-none-any.whl",
+            "https://y.invalid/c-1.0.0-py3-none-any.whl",
+        ),
         ("registry = \"https://x.invalid/simple\"", "registry = \"https://y.invalid/simple\""),
         ("registry = \"https://x.invalid/simple\"", "git = \"https://x.invalid/a?rev=x#aaaa\""),
         ("requires-python = \">=3.9\"", "requires-python = \">=3.12\""),
         ("requires-python", "unheard = \"of\"\nrequires-python"),
         ("specifier = \">=1\"", "specifier = \">=0\""),
         ("name = \"b\"\nversion", "name = \"bb\"\nversion"),
+        ("files.invalid/a_a-1.1.0-py3", "files.invalid/evil-1.1.0-py3"),
+        ("files.invalid/a_a-1.1.0-py3", "files.invalid/a_a-1.0.5-py3"),
+        ("files.invalid/a_a-1.1.0.tar.gz", "files.invalid/evil-1.1.0.tar.gz"),
     ] {
         edited(from, to, Deny);
     }
