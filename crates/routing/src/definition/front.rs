@@ -123,6 +123,7 @@ pub struct AdvisoryFront {
 /// An ecosystem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(transform = with_other_names)]
 pub enum EcosystemName {
     /// Rust.
     #[serde(alias = "crates-io")]
@@ -132,6 +133,17 @@ pub enum EcosystemName {
     /// Python.
     #[serde(alias = "pypi")]
     Python,
+}
+
+/// The schema also knows the names of the registries.
+fn with_other_names(schema: &mut schemars::Schema) {
+    let names = schema.get_mut("oneOf").and_then(serde_json::Value::as_array_mut);
+    let others = [("crates-io", "The same as `cargo`."), ("pypi", "The same as `python`.")];
+    names.into_iter().for_each(|names| {
+        names.extend(others.map(|(name, meaning)| {
+            serde_json::json!({ "const": name, "description": meaning, "type": "string" })
+        }));
+    });
 }
 
 /// What decides in an attempt.
@@ -148,11 +160,11 @@ pub enum BrainName {
 pub struct PlaybookFront {
     /// Which playbook.
     pub name: PlaybookName,
-    /// `dependencies`: the largest step that is taken.
+    /// `dependencies`: the largest step that is taken; `minor` when left out.
     pub level: Option<LevelName>,
-    /// `dependencies`: how updates are bundled into changes.
+    /// `dependencies`: how updates are bundled into changes; `all` when left out.
     pub group: Option<GroupName>,
-    /// `dependencies`: a version must have been published for this long.
+    /// `dependencies`: a version must have been published for this long; `0s` when left out.
     pub min_release_age: Option<Duration>,
     /// Package names (globs) that are left alone.
     #[serde(default)]
@@ -160,7 +172,7 @@ pub struct PlaybookFront {
     /// `remediation`: advisories that people have accepted.
     #[serde(default)]
     pub ignore_advisories: Vec<String>,
-    /// `remediation`: whether findings in development dependencies are fixed too.
+    /// `remediation`: whether findings in development dependencies are fixed too; `true` when left out.
     pub development: Option<bool>,
     /// Only these ecosystems; left out means all.
     #[serde(default)]
@@ -205,15 +217,15 @@ pub enum GroupName {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SandboxFront {
-    /// Which image.
+    /// Which image; only `default` exists, the host's own view.
     pub image: Option<String>,
-    /// Processors.
+    /// Processors, 1 to 256; 2 when left out.
     pub cpus: Option<u32>,
-    /// Memory.
+    /// Memory, from 64MiB; `4GiB` when left out.
     pub memory: Option<Size>,
-    /// Disk.
+    /// Disk, from 64MiB; `8GiB` when left out.
     pub disk: Option<Size>,
-    /// Wall time.
+    /// Wall time, from 1s; `45m` when left out.
     pub time: Option<Duration>,
 }
 
@@ -302,11 +314,11 @@ pub enum SemanticName {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScopeMax {
-    /// Files.
+    /// Files; 40 when left out.
     pub files: Option<u64>,
-    /// Changed lines, added plus removed.
+    /// Changed lines, added plus removed; 5000 when left out.
     pub lines: Option<u64>,
-    /// The patch's size.
+    /// The patch's size; `1MiB` when left out.
     pub bytes: Option<Size>,
 }
 
@@ -314,9 +326,9 @@ pub struct ScopeMax {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GatesFront {
-    /// Whether checks must pass.
+    /// Whether checks must pass; `required` when left out.
     pub checks: Option<ChecksName>,
-    /// Who must approve before a merge.
+    /// Who must approve before a merge; one person when left out.
     pub approvals: Option<ApprovalsFront>,
 }
 
@@ -363,7 +375,7 @@ pub struct OutputsFront {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PullRequestFront {
-    /// How many one run may open; with 0 it reports only.
+    /// How many one run may open, 1 when left out; with 0 it reports only.
     pub max: Option<u32>,
     /// Whether they open as drafts.
     pub draft: Option<bool>,
@@ -378,7 +390,7 @@ pub struct PullRequestFront {
 pub struct LimitsFront {
     /// What at most one run may be under way for.
     pub concurrency: Option<ConcurrencyName>,
-    /// How many proposals may be open in one repository.
+    /// How many proposals may be open in one repository; 5 when left out.
     pub open_proposals: Option<u32>,
     /// How many runs may start in an hour.
     pub per_hour: Option<u32>,
@@ -398,13 +410,13 @@ pub enum ConcurrencyName {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BudgetFront {
-    /// Wall time.
+    /// Wall time; `2h` when left out.
     pub time: Option<Duration>,
     /// Tokens of models: a whole number, `k` and `M` allowed.
     pub tokens: Option<String>,
     /// Money: `2.00 USD`.
     pub cost: Option<String>,
-    /// Attempts.
+    /// Attempts, 1 to 20; 3 when left out.
     pub attempts: Option<u32>,
 }
 

@@ -1,5 +1,7 @@
 //! Definitions that are read, and texts that are refused with the place and the fix.
 
+mod page;
+
 use domain::agent::{Brain, NetworkGrant, Playbook, UpdateLevel};
 use proptest::prelude::*;
 

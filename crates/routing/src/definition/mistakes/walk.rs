@@ -7,9 +7,6 @@ use super::{Mistake, Node, SCHEMA_HINT, Shape, place};
 use crate::definition::measure::{Duration, Size};
 use crate::definition::overrides::nearest;
 
-/// Names that are read beside those of the schema.
-const ALIASES: [&str; 2] = ["crates-io", "pypi"];
-
 /// A walk, and what it found.
 pub(super) struct Walk<'s> {
     schema: &'s Value,
@@ -90,8 +87,7 @@ impl<'s> Walk<'s> {
             self.tell(node.referenced, problem, format!("it is one of `{listed}`"));
             return None;
         };
-        let is_alias = names.contains(&"cargo") && ALIASES.contains(&text.as_str());
-        if is_alias || names.contains(&text.as_str()) {
+        if names.contains(&text.as_str()) {
             return Some(text.as_str().into());
         }
         let problem = format!("`{path}` cannot be `{text}`");
