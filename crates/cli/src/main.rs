@@ -11,8 +11,12 @@ mod visible;
 mod wire_up;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
+
+/// How long tasks may take to let go of what they hold.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let arguments = match usage::Arguments::try_parse() {
@@ -29,6 +33,8 @@ fn main() -> ExitCode {
         Err(error) => return mouth::failure(&exit::Failure::bug("starting the runtime", &error)),
     };
     let outcome = runtime.block_on(Box::pin(command::run(settings, arguments.command)));
+    // What still looks at or removes files is nobody's result: it ends with the process, and the next one goes on.
+    runtime.shutdown_timeout(SHUTDOWN_MAX);
     match outcome {
         Ok(code) => code.into(),
         Err(failure) => mouth::failure(&failure),

@@ -32,10 +32,15 @@ impl Opened {
     pub(crate) async fn seal(&self) {
         let house = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(house) = house else { return };
-        if let Err(error) = house.seal_own().await {
-            let problem = engine::chain(&error);
-            mouth::say(&format!("warning: {problem}; hint: {}", error.hint()));
-        }
+        seal(&house).await;
+    }
+}
+
+/// Seals what this process has written so far.
+pub(crate) async fn seal(house: &House) {
+    if let Err(error) = house.seal_own().await {
+        let problem = engine::chain(&error);
+        mouth::say(&format!("warning: {problem}; hint: {}", error.hint()));
     }
 }
 

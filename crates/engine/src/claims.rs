@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use domain::{Clock, RunId, Timestamp};
-use runs::Action;
+use runs::{Action, Step};
 use store::queue::{Claim, QueueFilter};
 use store::record::OutboxRow;
 
@@ -103,6 +103,9 @@ impl House {
                 wait = wait.min(pause);
                 continue;
             }
+            if self.is_for_another(&row) {
+                continue;
+            }
             let token = row.lease.as_ref().map(|lease| lease.token);
             let filter = QueueFilter::Row { id: row.id, token };
             let now = self.clock.now();
@@ -114,10 +117,22 @@ impl House {
         Ok(Next::Wait(wait))
     }
 
+    /// Whether an action works with a machine that another living process keeps: it can do nothing here.
+    fn is_for_another(&self, row: &OutboxRow) -> bool {
+        match crate::outbox::from_document(&row.new.body) {
+            Ok(
+                Action::Perform { step: Step::Export { machine }, .. }
+                | Action::Release { machine },
+            ) => self.is_kept_elsewhere(machine),
+            _ => false,
+        }
+    }
+
     /// Whether somebody is at any action of a run, this process included.
     pub(crate) async fn is_held(&self, run: RunId) -> Result<bool, HouseError> {
         let rows = self.store.outbox_of(run).await?;
-        Ok(rows.iter().any(|row| self.watched.is_held(row, Instant::now())))
+        let now = Instant::now();
+        Ok(rows.iter().any(|row| self.watched.is_held(row, now) || self.is_for_another(row)))
     }
 
     /// How much of a pause is left before an action. Everything but the end of a pause is due at once.
@@ -136,4 +151,4 @@ impl House {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

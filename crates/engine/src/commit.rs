@@ -1,7 +1,6 @@
 //! The two ways anything is written: a command applied to a run with all that follows, and notes alone.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use domain::RunId;
 use runs::{Command, Refused, Run};
@@ -14,13 +13,7 @@ use crate::error::HouseError;
 use crate::facts::Facts;
 use crate::house::House;
 use crate::outbox;
-use crate::progress::Progress;
-
-/// How often a full disk is looked at again.
-const FULL_DISK_LOOK: Duration = Duration::from_secs(1);
-
-/// How long a full disk is waited for before the person is told to come back.
-const FULL_DISK_WAIT: Duration = Duration::from_secs(600);
+use crate::space::{Patience, Waits};
 
 /// What goes with a command.
 #[derive(Debug, Default, Clone)]
@@ -69,7 +62,12 @@ impl House {
         loop {
             let row = self.load(id).await?;
             let run = crate::persist::from_record(&row.run);
-            let (answer, tx) = match runs::apply(&run, command, self.steady.now()) {
+            let worked_ms = match &along.facts {
+                Some(facts) => facts.spent.total(),
+                None => Facts::read(row.id, &row.facts)?.spent.total(),
+            };
+            let now = self.steady.now();
+            let (answer, tx) = match runs::apply(&run, command, now, worked_ms) {
                 Ok((next, actions)) => {
                     let step = Step { row: &row, next: &next, command, actions: &actions };
                     let along = self.with_superseded(&step, along.clone()).await?;
@@ -154,7 +152,7 @@ impl House {
 
     /// Commits, and waits where the disk is full: nothing is lost, and it goes on when there is space.
     pub(crate) async fn commit(&self, tx: Transaction) -> Result<(), HouseError> {
-        let mut waited = Duration::ZERO;
+        let (mut patience, waits) = (Patience::default(), Waits::default());
         loop {
             let error = match self.store.commit(tx.clone()).await {
                 Ok(_) => {
@@ -163,18 +161,12 @@ impl House {
                 }
                 Err(error) => HouseError::from(error),
             };
-            if !error.is_full_disk() || waited >= FULL_DISK_WAIT || self.stopping() {
+            let place = self.settings.data.display();
+            if !error.is_full_disk()
+                || !patience.wait(self, &waits, &format!("the data folder {place} is full")).await
+            {
                 return Err(error);
             }
-            if waited.is_zero() {
-                let line = format!(
-                    "no space is left in {}; waiting for some, nothing is lost",
-                    self.settings.data.display()
-                );
-                self.listener.hear(&Progress::Warning { line });
-            }
-            tokio::time::sleep(FULL_DISK_LOOK).await;
-            waited += FULL_DISK_LOOK;
         }
     }
 

@@ -9,6 +9,7 @@ use store::record::RunState;
 use crate::claims::Next;
 use crate::error::HouseError;
 use crate::house::House;
+use crate::reconcile::proposals::is_busy;
 
 impl House {
     /// Brings a run that is over, or told to stop, to its end, as far as no living process holds one of its
@@ -25,11 +26,26 @@ impl House {
     /// Drains every run; one that cannot be is left for the next time.
     pub(crate) async fn drain_all(&self) -> Result<(), HouseError> {
         for run in self.store.runs_with_actions().await? {
+            if self.would_wait(run).await? {
+                continue;
+            }
             if let Err(error) = self.drain(run).await {
                 tracing::warn!(%run, error = crate::chain(&error), "its end waits for the next time");
             }
         }
         Ok(())
+    }
+
+    /// Whether another process is at work on the repository that a branch is still to be taken back from.
+    async fn would_wait(&self, run: RunId) -> Result<bool, HouseError> {
+        let rows = self.store.outbox_of(run).await?;
+        let takes_back = |name: &str| matches!(name, "withdraw" | "unpublish");
+        if !rows.iter().any(|row| takes_back(&row.new.action)) {
+            return Ok(false);
+        }
+        let row = self.load(run).await?;
+        let source = crate::facts::Facts::read(row.id, &row.facts)?.request.source;
+        Ok(self.mirror_at(&source).is_ok_and(|mirror| is_busy(&mirror)))
     }
 
     async fn is_stranded(&self, run: RunId) -> Result<bool, HouseError> {

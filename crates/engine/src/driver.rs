@@ -173,7 +173,7 @@ impl House {
             self.apply(run, &command, &scribe, along).await?;
             return Ok(());
         }
-        let mut stage = Stage::open(self, &row, attempt, side_effect_fence(fence, claim))?;
+        let mut stage = Stage::open(self, &row, (attempt, side_effect_fence(fence, claim)), done)?;
         self.listener.hear(&Progress::Step { step: step.name(), attempt });
         let started = Instant::now();
         let beat = self.under_heartbeat(claim, &mut stage, step, leave).await?;
@@ -227,13 +227,17 @@ impl House {
         leave: &CancellationToken,
     ) -> Result<Beat, HouseError> {
         let (notes, scribe, run) = (stage.notes.clone(), stage.scribe.clone(), stage.run);
-        let may_be_cut = perform::may_be_cut(step);
+        let (may_be_cut, waits) = (perform::may_be_cut(step), stage.waits.clone());
         let mut work = std::pin::pin!(perform::step(stage, step));
         let mut beat = Instant::now() + HEARTBEAT;
         loop {
             tokio::select! {
-                result = &mut work => return Ok(Beat::Result(result)),
-                () = leave.cancelled(), if may_be_cut => return Ok(Beat::Left),
+                result = &mut work => {
+                    // Whoever leaves does not wait for space; that is no failure of the step.
+                    let left = self.stopping() && result.as_ref().is_err_and(StepError::wants_space);
+                    return Ok(if left { Beat::Left } else { Beat::Result(result) });
+                }
+                () = leave.cancelled(), if may_be_cut || waits.now() => return Ok(Beat::Left),
                 // A command is about to start: the ledger knows of it first.
                 () = notes.wanted() => {
                     self.write_pending(&scribe, &notes).await;
@@ -255,7 +259,7 @@ impl House {
                 .ok()
                 .flatten()
                 .is_some_and(|row| row.run.state.name() == "stopping");
-            if stopping && may_be_cut {
+            if stopping && (may_be_cut || waits.now()) {
                 return Ok(Beat::Stopped);
             }
         }
@@ -277,29 +281,20 @@ impl House {
         scribe: &crate::audit::Scribe,
         done: (u64, u64),
     ) -> Result<(), HouseError> {
-        if let Some(machine) = self.take_machine(machine)
-            && let Err(error) = machine.close().await
-        {
-            tracing::warn!(%error, "a machine was not taken away in order; the reclaimer will");
-        }
+        self.close_machine(machine).await;
         let pending = self.pending(run);
         let waiting = pending.take().notes;
         let mut notes = waiting.clone();
-        let row = self.store.machine(machine).await?;
-        // One that was never asked for: nothing is there to be released, and nothing to be told.
-        if row.is_some() {
-            let note = Note::new("machine.released", "its step is over");
-            notes.push(note.fact("machine", machine.to_string()));
-        }
+        let (note, row) = self.released(machine).await?;
+        notes.extend(note);
         let mut tx = crate::commit::written(scribe, notes);
         tx.completed = vec![done];
         tx.machines = row.into_iter().collect();
-        for row in &mut tx.machines {
-            row.state = store::record::MachineState::Released;
-        }
         let committed = self.commit(tx).await;
         if committed.is_err() {
             pending.give_back(waiting);
+        } else {
+            self.release_is_told(machine);
         }
         committed
     }
@@ -330,11 +325,7 @@ impl House {
     /// Takes a step's machines away and waits until they have told everything.
     async fn drop_machines(&self, step: Step) {
         for machine in step.machines() {
-            if let Some(machine) = self.take_machine(machine)
-                && let Err(error) = machine.close().await
-            {
-                tracing::warn!(%error, "a machine was not taken away in order; the reclaimer will");
-            }
+            self.close_machine(machine).await;
         }
     }
 }

@@ -131,6 +131,14 @@ pub(crate) struct SpentMillis {
     pub(crate) judge: u64,
 }
 
+impl SpentMillis {
+    /// All of it.
+    pub(crate) const fn total(self) -> u64 {
+        let Self { prepare, act, verify, judge } = self;
+        prepare.saturating_add(act).saturating_add(verify).saturating_add(judge)
+    }
+}
+
 /// Why a document is not one of ours.
 #[derive(Debug, thiserror::Error)]
 #[error("the facts of run {run} cannot be read: {reason}")]

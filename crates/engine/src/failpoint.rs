@@ -1,4 +1,5 @@
-//! Named places along a run where a test lets the process die, as `kill -9` would have it.
+//! Named places along a run where a test lets the process die, as `kill -9` would have it, or be told to leave by
+//! SIGTERM (`term@NAME`).
 //!
 //! Nothing happens unless the command line was started with a failpoint's name; there is no other way to
 //! set one. What a restart makes of each is shown by the crash stories of the whole house.
@@ -25,13 +26,26 @@ pub const NAMES: [&str; 16] = [
 
 /// Which failpoint is set, if any.
 #[derive(Debug, Clone, Default)]
-pub struct Failpoint(Option<String>);
+pub struct Failpoint(Option<(String, Means)>);
+
+/// What happens at a failpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Means {
+    /// The process dies.
+    Kill,
+    /// It is told to leave, once.
+    Terminate,
+}
 
 impl Failpoint {
     /// The process dies at the failpoint of this name; `Err` names those that there are.
     pub fn at(name: &str) -> Result<Self, String> {
+        let (name, means) = match name.strip_prefix("term@") {
+            Some(name) => (name, Means::Terminate),
+            None => (name, Means::Kill),
+        };
         if NAMES.contains(&name) {
-            Ok(Self(Some(name.to_owned())))
+            Ok(Self(Some((name.to_owned(), means))))
         } else {
             Err(format!("there is no failpoint `{name}`; there are {}", NAMES.join(", ")))
         }
@@ -40,8 +54,11 @@ impl Failpoint {
     /// Dies here, if this is the one.
     pub(crate) fn hit(&self, name: &'static str) {
         debug_assert!(NAMES.contains(&name), "failpoint {name} is not listed");
-        if self.0.as_deref() == Some(name) {
-            let me = rustix::process::getpid();
+        let Some((_, means)) = self.0.as_ref().filter(|(set, _)| set == name) else { return };
+        let me = rustix::process::getpid();
+        if *means == Means::Terminate {
+            let _sent = rustix::process::kill_process(me, rustix::process::Signal::TERM);
+        } else {
             // Whatever this answers, the process is not meant to go on.
             let _sent = rustix::process::kill_process(me, rustix::process::Signal::KILL);
             std::process::abort();

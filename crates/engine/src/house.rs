@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use agent::playbook::Memo;
-use domain::{Actor, Clock, CommitId, MachineId, RunId};
+use domain::{Actor, Clock, CommitId, RunId};
 use forge::{Git, Mirrors};
-use sandbox::port::{Machine, Sandbox};
+use sandbox::port::Sandbox;
 use sandbox::preset::Preset;
 use store::port::Store;
 use store::record::RunRow;
@@ -22,6 +22,7 @@ use crate::claims::{Steady, Watched};
 use crate::error::HouseError;
 use crate::facts::Facts;
 use crate::failpoint::Failpoint;
+use crate::machines::{Asked, Kept};
 use crate::pending::Pending;
 use crate::progress::{Listener, Progress};
 use crate::worker::Worker;
@@ -125,7 +126,10 @@ pub struct House {
     pub(crate) key: ledger::SigningKey,
     /// Whether this process has written entries since it sealed for the last time.
     pub(crate) wrote: AtomicBool,
-    machines: Mutex<HashMap<MachineId, Box<dyn Machine>>>,
+    /// Machines between two steps.
+    pub(crate) kept: Kept,
+    /// The machines that this process has asked for.
+    pub(crate) asked: Asked,
     /// What package managers answered in the runs under work, by run and base commit.
     memos: Mutex<BTreeMap<(RunId, CommitId), Arc<Memo>>>,
     /// The base that was read last: repository and commit, and its files. The steps of one run ask for the same.
@@ -167,7 +171,8 @@ impl House {
             worker,
             key,
             wrote: AtomicBool::new(false),
-            machines: Mutex::new(HashMap::new()),
+            kept: Kept::default(),
+            asked: Asked::default(),
             memos: Mutex::default(),
             base_files: Mutex::default(),
             pendings: Mutex::default(),
@@ -185,6 +190,11 @@ impl House {
 
     pub(crate) fn leaving(&self) -> CancellationToken {
         self.leave.clone()
+    }
+
+    /// Whether this process was asked to leave.
+    pub fn is_leaving(&self) -> bool {
+        self.leave.is_cancelled()
     }
 
     pub(crate) fn stopping(&self) -> bool {
@@ -284,29 +294,17 @@ impl House {
             tracing::warn!(%error, "leases end by themselves");
         }
         let Some(workshop) = &self.workshop else { return };
-        let held =
-            std::mem::take(&mut *self.machines.lock().unwrap_or_else(PoisonError::into_inner));
-        for machine in held.into_values() {
-            if let Err(error) = machine.close().await {
-                tracing::warn!(%error, "a machine was not taken away in order; the reclaimer will");
-            }
-        }
+        self.close_machines().await;
         let left = workshop.sandbox.settle(SETTLE_MAX).await;
+        if let Err(error) = self.tell_of_machines(left == 0).await {
+            tracing::warn!(error = crate::chain(&error), "the ledger is not told of all machines");
+        }
         if left > 0 {
             let line = format!(
                 "the files of {left} machines are still being removed; the next run goes on with it"
             );
             self.listener.hear(&Progress::Note { line });
         }
-    }
-
-    pub(crate) fn keep_machine(&self, machine: Box<dyn Machine>) {
-        let id = machine.id();
-        self.machines.lock().unwrap_or_else(PoisonError::into_inner).insert(id, machine);
-    }
-
-    pub(crate) fn take_machine(&self, id: MachineId) -> Option<Box<dyn Machine>> {
-        self.machines.lock().unwrap_or_else(PoisonError::into_inner).remove(&id)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::error::HouseError;
 use crate::facts::Facts;
 use crate::house::House;
 use crate::pending::Pending;
+use crate::space::{Patience, Waits};
 
 mod act;
 mod escalate;
@@ -59,6 +60,11 @@ impl StepError {
 }
 
 impl StepError {
+    /// Whether a full disk of this host is why.
+    pub(crate) fn wants_space(&self) -> bool {
+        self.class == FailureClass::Infrastructure && crate::space::is_full(&self.reason)
+    }
+
     /// Somebody asked the run to stop.
     pub(crate) fn stopped() -> Self {
         Self::budget("stopped on request")
@@ -86,6 +92,10 @@ pub(crate) struct Stage<'a> {
     pub(crate) proposals: Vec<Write<Proposal>>,
     /// Whether the new proposal takes the place of older ones.
     pub(crate) supersedes: bool,
+    /// The row and the token under which the step is performed.
+    pub(crate) claim: (u64, u64),
+    /// Whether it waits for space on a disk.
+    pub(crate) waits: Waits,
 }
 
 impl<'a> Stage<'a> {
@@ -93,8 +103,8 @@ impl<'a> Stage<'a> {
     pub(crate) fn open(
         house: &'a House,
         row: &RunRow,
-        attempt: u32,
-        fence: Fence,
+        (attempt, fence): (u32, Fence),
+        claim: (u64, u64),
     ) -> Result<Self, HouseError> {
         let facts = Facts::read(row.id, &row.facts)?;
         let agent = facts.request.agent()?;
@@ -111,7 +121,33 @@ impl<'a> Stage<'a> {
             failures,
             proposals: Vec::new(),
             supersedes: false,
+            claim,
+            waits: Waits::default(),
         })
+    }
+
+    /// Asked before a side effect that no fence of its own guards: whether this step is still this process's.
+    pub(crate) async fn still_ours(&self) -> Result<(), StepError> {
+        let (id, token) = self.claim;
+        if self.house.store.holds(id, token).await.map_err(HouseError::from)? {
+            Ok(())
+        } else {
+            Err(StepError::infrastructure("somebody else goes on with this step"))
+        }
+    }
+
+    /// Where a step failed for want of space on a disk: waits for some. Gives the error back where nothing helps.
+    pub(crate) async fn wait_for_space(
+        &self,
+        patience: &mut Patience,
+        error: StepError,
+    ) -> Result<(), StepError> {
+        let wants_space = error.wants_space();
+        if wants_space && patience.wait(self.house, &self.waits, &error.reason).await {
+            Ok(())
+        } else {
+            Err(error)
+        }
     }
 
     /// Tells the ledger.
@@ -151,8 +187,19 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// Performs a step.
+/// Performs a step. What the host does alone is simply done again once there is space on its disk.
 pub(crate) async fn step(stage: &mut Stage<'_>, step: Step) -> Result<Done, StepError> {
+    let mut patience = Patience::default();
+    loop {
+        let error = match once(stage, step).await {
+            Err(error) if step.machines().is_empty() => error,
+            result => return result,
+        };
+        stage.wait_for_space(&mut patience, error).await?;
+    }
+}
+
+async fn once(stage: &mut Stage<'_>, step: Step) -> Result<Done, StepError> {
     match step {
         Step::Prepare => prepare::prepare(stage).await,
         Step::Act { machine } => Box::pin(act::act(stage, machine)).await,

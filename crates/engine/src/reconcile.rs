@@ -4,7 +4,7 @@
 mod leases;
 mod ledger;
 mod machines;
-mod proposals;
+pub(crate) mod proposals;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
 use crate::audit::Note;
+use crate::machines::Asked;
 use crate::pending::Pending;
 
 /// The most bytes of a command's output that the ledger keeps, from its end.
@@ -22,14 +23,15 @@ const OUTPUT_KEPT_BYTES: usize = 64 * 1024;
 pub(crate) struct Recorded {
     inner: Box<dyn Machine>,
     notes: Pending,
+    asked: Asked,
     /// Counts the commands, so that a start and an end can be matched.
     commands: AtomicU64,
 }
 
 impl Recorded {
-    /// `inner`, telling `notes`.
-    pub(crate) fn new(inner: Box<dyn Machine>, notes: Pending) -> Self {
-        Self { inner, notes, commands: AtomicU64::new(0) }
+    /// `inner`, telling `notes`, and `asked` when it was seen to be gone.
+    pub(crate) fn new(inner: Box<dyn Machine>, notes: Pending, asked: Asked) -> Self {
+        Self { inner, notes, asked, commands: AtomicU64::new(0) }
     }
 
     fn note(&self, action: &'static str, number: u64, command: &Exec) -> Note {
@@ -111,7 +113,11 @@ impl Machine for Recorded {
     }
 
     async fn close(self: Box<Self>) -> Result<(), SandboxError> {
-        self.inner.close().await
+        let Self { inner, asked, .. } = *self;
+        let id = inner.id();
+        inner.close().await?;
+        asked.is_gone(id);
+        Ok(())
     }
 }
 

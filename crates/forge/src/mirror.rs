@@ -316,6 +316,11 @@ impl Mirror {
         self.git.on(&self.git_dir(), subcommand)
     }
 
+    /// Whether another process changes something here at this moment, so that one would have to wait for it.
+    pub fn is_busy(&self) -> Result<bool, MirrorError> {
+        Lock::is_taken(&self.folder.join("lock"))
+    }
+
     pub(crate) async fn lock(&self) -> Result<Lock, MirrorError> {
         Lock::take(&self.folder.join("lock")).await
     }

@@ -38,12 +38,18 @@ pub enum Refused {
     },
 }
 
-/// Applies a command. A refusal leaves the run as it was.
-pub fn apply(run: &Run, command: &Command, now: Timestamp) -> Result<(Run, Vec<Action>), Refused> {
+/// Applies a command. A refusal leaves the run as it was. The run has been worked on for `worked_ms` milliseconds so
+/// far, all attempts together; time in which no process works on it is not among them.
+pub fn apply(
+    run: &Run,
+    command: &Command,
+    now: Timestamp,
+    worked_ms: u64,
+) -> Result<(Run, Vec<Action>), Refused> {
     if let State::Ended { ending } = run.state {
         return Err(Refused::AlreadyEnded(ending));
     }
-    let mut next = Next { run: run.clone(), actions: Vec::new(), now };
+    let mut next = Next { run: run.clone(), actions: Vec::new(), now, worked_ms };
     match command {
         Command::Start => start::start(&mut next)?,
         Command::Done { fence, done, spare } => {
@@ -69,6 +75,7 @@ pub(crate) struct Next {
     pub(crate) run: Run,
     pub(crate) actions: Vec<Action>,
     pub(crate) now: Timestamp,
+    pub(crate) worked_ms: u64,
 }
 
 impl Next {

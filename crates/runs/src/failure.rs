@@ -95,7 +95,8 @@ pub struct Limits {
     pub attempts_max: u32,
     /// Infrastructure losses before people are told.
     pub losses_max: u32,
-    /// Wall time from acceptance, in milliseconds.
+    /// Time that steps are worked on, all attempts together, in milliseconds. Pauses, and time in which no process
+    /// works on the run, are not counted.
     pub time_ms: u64,
     /// The first pause after an infrastructure loss, doubled each time, in milliseconds.
     pub backoff_ms: u64,

@@ -16,7 +16,7 @@ pub fn draw(machines: [MachineId; 2], proposal: ProposalId) -> String {
         String::from("| state | command | next | actions |\n| --- | --- | --- | --- |\n");
     for (from, run) in samples(machines, proposal) {
         for (command_name, command) in commands(&run, machines, proposal) {
-            let Ok((next, actions)) = apply(&run, &command, Timestamp::from_millis(1)) else {
+            let Ok((next, actions)) = apply(&run, &command, Timestamp::from_millis(1), 0) else {
                 continue;
             };
             let actions: Vec<&str> = actions.iter().map(Action::name).collect();

@@ -147,7 +147,7 @@ impl World {
         }
         let command = self.command(given);
         let before = self.run.clone();
-        let answer = apply(&before, &command, self.now);
+        let answer = apply(&before, &command, self.now, self.now.as_millis());
         if before.is_ended() {
             assert!(answer.is_err(), "an ended run took {command:?}");
         }
@@ -251,6 +251,19 @@ fn a_lost_machine_costs_no_attempt() {
 }
 
 #[test]
+fn only_time_that_was_worked_is_used_up() {
+    let much_later = Timestamp::from_millis(1_000 * LIMITS.time_ms);
+    for (worked_ms, goes_on) in [(0, true), (LIMITS.time_ms - 1, true), (LIMITS.time_ms, false)] {
+        let mut world = World::new();
+        world.step(&Move::Start);
+        let prepared = world.command(&Move::Right);
+        let (run, _) = apply(&world.run, &prepared, much_later, worked_ms).unwrap();
+        let acts = matches!(run.state, State::Working { step: Step::Act { .. }, .. });
+        assert_eq!(acts, goes_on, "{worked_ms}: {:?}", run.state);
+    }
+}
+
+#[test]
 fn broken_checks_begin_the_next_attempt_which_is_told_why() {
     let checks = Move::Fail(2);
     let run = walk(&[Move::Start, Move::Right, Move::Right, Move::Right, checks]);
@@ -271,7 +284,7 @@ fn two_failures(messages: [&str; 2], works: [Option<&[u8]>; 2]) -> Run {
         let (fence, class) = (world.run.fence, FailureClass::Checks);
         let (reason, work) = (reason.to_owned(), work.map(Digest::of));
         let failed = Command::Failed { fence, class, reason, work, jitter: 0 };
-        let (run, actions) = apply(&world.run, &failed, world.now).unwrap();
+        let (run, actions) = apply(&world.run, &failed, world.now, 0).unwrap();
         world.take(run, actions);
     }
     world.run

@@ -7,6 +7,7 @@ use domain::report::{Outcome, RunReport};
 use domain::{Actor, RunId};
 use engine::House;
 use engine::request::start_run::StartRun;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::{Exit, Failure};
 use crate::mouth;
@@ -33,26 +34,61 @@ pub(crate) async fn run(settings: &Settings, asked: Run) -> Result<Exit, Failure
     // Mistakes are told before the machine is probed, which takes seconds.
     let looked = wire_up::house(settings).await?.look_at(&request).await?;
     let house = wire_up::house_with_workshop(settings, asked.sandbox).await?;
-    let run = house.start_looked_at(&actor, request, &looked).await?;
-    follow(settings, &house, run, asked.output.json).await
+    let mut signals = Signals::listen()?;
+    let run = tokio::select! {
+        biased;
+        run = house.start_looked_at(&actor, request, &looked) => run?,
+        _ = signals.next() => {
+            let problem = "stopped before the run had begun";
+            return Err(Failure::fixable(problem, "`hob runs list` shows whether it was accepted"));
+        }
+    };
+    follow(settings, &house, run, asked.output.json, &mut signals).await
 }
 
-/// Drives a run to its rest while listening to signals, and says what came of it.
+/// Drives a run to its rest while listening to signals, and says what came of it. Whatever is still to be cleared away
+/// then can be left to the next `hob` by a signal, which is heard to the end.
 pub(crate) async fn follow(
     settings: &Settings,
     house: &Arc<House>,
     run: RunId,
     json: bool,
+    signals: &mut Signals,
 ) -> Result<Exit, Failure> {
     let actor = Actor::local(&settings.user);
     let reconciling = house.reconcile_always();
-    let rest = drive(house, &actor, run).await;
+    let rest = drive(house, &actor, run, signals).await;
     drop(reconciling);
-    if rest.is_ok() {
-        wire_up::reconcile(house).await;
+    let told = match &rest {
+        Ok(rest) => tell(settings, house, (run, *rest), json).await,
+        Err(_) => Ok(Exit::NoResult),
+    };
+    if rest.is_ok() && !house.is_leaving() {
+        tokio::select! {
+            () = wire_up::reconcile(house) => {}
+            _ = signals.next() => mouth::say(LEAVING),
+        }
     }
-    clear_away(house).await;
-    let rest = rest?;
+    tokio::select! {
+        () = house.clear_away() => {}
+        _ = signals.next() => mouth::say(LEAVING),
+    }
+    rest?;
+    told
+}
+
+/// What is said to whoever does not wait for the end.
+const LEAVING: &str = "leaving at once; the next run clears away what is left";
+
+/// Says what came of a run.
+async fn tell(
+    settings: &Settings,
+    house: &House,
+    (run, rest): (RunId, engine::Rest),
+    json: bool,
+) -> Result<Exit, Failure> {
+    // The report names the audit log as it is sealed.
+    wire_up::seal(house).await;
     let Some(report) = house.report(run).await? else {
         debug_assert_eq!(rest, engine::Rest::Left);
         mouth::say(&format!(
@@ -69,11 +105,37 @@ pub(crate) async fn follow(
     Ok(exit(report.outcome))
 }
 
-/// Waits for what is still being cleared away; one more Ctrl-C leaves that to the next `hob`.
-async fn clear_away(house: &House) {
-    tokio::select! {
-        () = house.clear_away() => {}
-        _ = tokio::signal::ctrl_c() => mouth::say("leaving at once; the next run clears away what is left"),
+/// What a person or a service manager says to this process, from the start of a run to the very end: a signal that was
+/// listened to once is never again handled by the kernel.
+pub(crate) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+/// What was said.
+enum Said {
+    /// SIGINT, which Ctrl-C sends.
+    Stop,
+    /// SIGTERM.
+    Leave,
+}
+
+impl Signals {
+    /// Listens from here on.
+    pub(crate) fn listen() -> Result<Self, engine::HouseError> {
+        let io = |error: std::io::Error| engine::HouseError::Fixable {
+            problem: format!("signals cannot be listened to: {error}"),
+            hint: None,
+        };
+        let interrupt = signal(SignalKind::interrupt()).map_err(io)?;
+        Ok(Self { interrupt, terminate: signal(SignalKind::terminate()).map_err(io)? })
+    }
+
+    async fn next(&mut self) -> Said {
+        tokio::select! {
+            _ = self.interrupt.recv() => Said::Stop,
+            _ = self.terminate.recv() => Said::Leave,
+        }
     }
 }
 
@@ -81,14 +143,8 @@ async fn drive(
     house: &Arc<House>,
     actor: &Actor,
     run: RunId,
+    signals: &mut Signals,
 ) -> Result<engine::Rest, engine::HouseError> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let io = |error: std::io::Error| engine::HouseError::Fixable {
-        problem: format!("signals cannot be listened to: {error}"),
-        hint: None,
-    };
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(io)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(io)?;
     let mut driving = Box::pin(house.drive(run));
     // Asking may itself have to wait (for space on the disk), so it goes on beside everything else.
     let mut asking = std::pin::pin!(house.cancel_run(actor, run));
@@ -104,16 +160,17 @@ async fn drive(
                     mouth::say(&format!("warning: the run was not told to stop: {problem}"));
                 }
             }
-            _ = interrupt.recv() => {
-                if asked {
+            said = signals.next() => match said {
+                Said::Stop if asked => {
                     mouth::say("leaving at once; the run goes on later");
                     house.leave();
-                } else {
+                }
+                Said::Stop => {
                     asked = true;
                     mouth::say("stopping the run; once more to leave at once and go on later");
                 }
-            }
-            _ = terminate.recv() => house.leave(),
+                Said::Leave => house.leave(),
+            },
         }
     }
 }

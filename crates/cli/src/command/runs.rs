@@ -77,8 +77,9 @@ pub(crate) async fn runs(settings: &Settings, asked: Runs) -> Result<Exit, Failu
         }
         Runs::Retry { run, sandbox, output } => {
             let house = wire_up::house_with_workshop(settings, sandbox).await?;
+            let mut signals = run::Signals::listen()?;
             let again = house.retry_run(&actor, run).await?;
-            return run::follow(settings, &house, again, output.json).await;
+            return run::follow(settings, &house, again, output.json, &mut signals).await;
         }
         Runs::Resume { run, sandbox, output } => {
             return resume(settings, run, sandbox, output).await;
@@ -102,9 +103,10 @@ async fn resume(
     if runs.is_empty() {
         mouth::say("no run is unfinished");
     }
+    let mut signals = run::Signals::listen()?;
     let mut worst = Exit::Done;
     for run in runs {
-        let exit = run::follow(settings, &house, run, output.json).await?;
+        let exit = run::follow(settings, &house, run, output.json, &mut signals).await?;
         if exit != Exit::Done {
             worst = exit;
         }

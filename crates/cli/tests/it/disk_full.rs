@@ -1,6 +1,6 @@
 //! The disk runs full in the middle of a run: the person is told, nothing is lost, and it goes on with space.
 //!
-//! The data folder is a small file system of the story's own, mounted where nobody else sees it.
+//! The data folder, or the repository, is a small file system of the story's own, mounted where nobody else sees it.
 
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
@@ -45,9 +45,17 @@ fn alone(name: &str, story: fn()) {
     );
 }
 
-/// A run whose data folder was filled up at a certain moment.
+/// Runs a program that must succeed.
+fn does(program: &str, args: &[&str]) {
+    #[expect(clippy::disallowed_methods, reason = "a story starts programs as a person would")]
+    let done = Command::new(program).args(args).status().unwrap();
+    assert!(done.success(), "{program} {args:?}: {done}");
+}
+
+/// A run whose disk was filled up at a certain moment.
 struct Stuck {
     house: Household,
+    filler: PathBuf,
     child: Child,
     said: Lines<BufReader<ChildStderr>>,
 }
@@ -58,13 +66,27 @@ impl Stuck {
     fn at(moment: &str) -> Self {
         let house = Household::with_sample();
         std::fs::create_dir(house.data()).unwrap();
-        #[expect(clippy::disallowed_methods, reason = "a story starts programs as a person would")]
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", SIZE, "tmpfs"])
-            .arg(house.data())
-            .status()
-            .unwrap();
-        assert!(mounted.success(), "no tmpfs could be mounted: {mounted}");
+        does("mount", &["-t", "tmpfs", "-o", SIZE, "tmpfs", house.data().to_str().unwrap()]);
+        let filler = house.data().join("filler");
+        Self::in_house(house, filler, moment)
+    }
+
+    /// The same with the repository on a small file system.
+    fn without_space_for_the_repository(moment: &str) -> Self {
+        let house = Household::with_sample();
+        let (repo, before) = (house.repo(), house.beside("before"));
+        std::fs::rename(&repo, &before).unwrap();
+        std::fs::create_dir(&repo).unwrap();
+        let repo = repo.to_str().unwrap();
+        does("mount", &["-t", "tmpfs", "-o", "size=2m", "tmpfs", repo]);
+        does("cp", &["-a", &format!("{}/.", before.display()), repo]);
+        // The files are others now; so that looking at the index does not write it.
+        house.git(&["status"]);
+        let filler = house.repo().join(".git/filler");
+        Self::in_house(house, filler, moment)
+    }
+
+    fn in_house(house: Household, filler: PathBuf, moment: &str) -> Self {
         let mut child = house.start(&[
             "run",
             "dependency-updates",
@@ -75,7 +97,7 @@ impl Stuck {
             "--json",
         ]);
         let said = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut stuck = Self { house, child, said };
+        let mut stuck = Self { house, filler, child, said };
         stuck.hears(moment);
         stuck.signal(Signal::STOP);
         stuck.fill();
@@ -93,13 +115,9 @@ impl Stuck {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    fn filler(&self) -> PathBuf {
-        self.house.data().join("filler")
-    }
-
     /// Takes every byte that is left.
     fn fill(&self) {
-        let mut filler = std::fs::File::create(self.filler()).unwrap();
+        let mut filler = std::fs::File::create(&self.filler).unwrap();
         let error = loop {
             if let Err(error) = filler.write_all(&[0; 4096]) {
                 break error;
@@ -109,7 +127,7 @@ impl Stuck {
     }
 
     fn make_space(&self) {
-        std::fs::remove_file(self.filler()).unwrap();
+        std::fs::remove_file(&self.filler).unwrap();
     }
 
     /// Waits for the end of the run.
@@ -138,10 +156,9 @@ fn proposed_once(house: &Household, told: Told) {
 }
 
 /// Space comes back while the run waits for it.
-fn goes_on_by_itself(moment: &str) {
-    let stuck = Stuck::at(moment);
-    let before = stuck.house.standing();
+fn goes_on_by_itself(stuck: Stuck) {
     stuck.make_space();
+    let before = stuck.house.standing();
     let (house, told) = stuck.end();
     proposed_once(&house, told);
     assert_eq!(house.standing(), before);
@@ -157,7 +174,7 @@ fn goes_on_later(moment: &str, signals: &[Signal]) {
             stuck.hears("the run");
         }
     }
-    let filler = stuck.filler();
+    let filler = stuck.filler.clone();
     let (house, told) = stuck.end();
     let told = told.expect(1);
     assert!(told.said.contains("error: ") && told.said.contains(FULL), "{}", told.said);
@@ -177,14 +194,14 @@ fn goes_on_later(moment: &str, signals: &[Signal]) {
 #[test]
 fn space_that_comes_back_before_a_machine_is_made_is_used() {
     alone("space_that_comes_back_before_a_machine_is_made_is_used", || {
-        goes_on_by_itself("prepare");
+        goes_on_by_itself(Stuck::at("prepare"));
     });
 }
 
 #[test]
 fn space_that_comes_back_while_a_machine_works_is_used() {
     alone("space_that_comes_back_while_a_machine_works_is_used", || {
-        goes_on_by_itself("asking the registries");
+        goes_on_by_itself(Stuck::at("asking the registries"));
     });
 }
 
@@ -199,5 +216,27 @@ fn a_run_that_was_told_to_leave_a_full_disk_goes_on_later() {
 fn who_cannot_even_be_cancelled_for_want_of_space_can_be_left() {
     alone("who_cannot_even_be_cancelled_for_want_of_space_can_be_left", || {
         goes_on_later("verify", &[Signal::INT, Signal::INT]);
+    });
+}
+
+#[test]
+fn a_repository_without_space_for_the_proposal_is_waited_for() {
+    alone("a_repository_without_space_for_the_proposal_is_waited_for", || {
+        goes_on_by_itself(Stuck::without_space_for_the_repository("verify"));
+    });
+}
+
+#[test]
+fn whoever_waits_for_space_in_the_repository_can_be_told_to_leave() {
+    alone("whoever_waits_for_space_in_the_repository_can_be_told_to_leave", || {
+        let stuck = Stuck::without_space_for_the_repository("verify");
+        stuck.signal(Signal::TERM);
+        let filler = stuck.filler.clone();
+        let (house, told) = stuck.end();
+        assert!(told.expect(3).said.contains("goes on with"));
+        std::fs::remove_file(filler).unwrap();
+        let before = house.standing();
+        proposed_once(&house, house.hob(&["runs", "resume", "--json"]));
+        assert_eq!(house.standing(), before);
     });
 }

@@ -2,6 +2,8 @@
 
 use std::process::{Child, Output};
 
+use serde_json::Value;
+
 use crate::household::{Household, Told};
 
 #[test]
@@ -88,7 +90,18 @@ fn two_at_once_make_one_proposal() {
     for output in told {
         let report = Told::from(output).expect(0).json();
         assert!(["proposed", "no_change"].contains(&report["outcome"].as_str().unwrap()));
+        assert_eq!(report["attempts"], 1, "{report:#}");
     }
+    let entries = house.hob(&["ledger", "show", "--json"]).expect(0).json();
+    let entries = entries.as_array().unwrap();
+    let proposed = entries.iter().find(|entry| entry["action"] == "proposal.published").unwrap();
+    let count = |action: &str| {
+        let of_run = |entry: &&Value| entry["run"] == proposed["run"] && entry["action"] == action;
+        entries.iter().filter(of_run).count()
+    };
+    // One for the brain, two for the checks: nothing was lost and done again.
+    assert_eq!(["machine.asked", "machine.launched", "machine.released"].map(count), [3, 3, 3]);
+    assert_eq!(count("change.exported"), 1);
     assert_eq!(house.branches().len(), 1);
     assert_eq!(house.reviews().len(), 1);
     house.is_tidy();
@@ -106,4 +119,29 @@ fn who_acts_is_never_taken_from_the_environment() {
     let log = house.hob(&["ledger", "show", "--json"]).expect(0).out;
     assert!(log.contains("event.settled") && log.contains("local:"), "{log}");
     assert!(!log.contains("mallory"), "{log}");
+}
+
+#[test]
+fn a_repository_at_work_holds_up_no_list_and_no_other_run() {
+    let house = Household::with_sample();
+    house.git(&["clone", "-q", ".", "../other"]);
+    assert_eq!(house.update(&[]).expect(0).json()["outcome"], "proposed");
+    let mirrors = house.data().join("mirrors");
+    let mirror = crate::household::names(&mirrors).pop().unwrap();
+    let lock =
+        std::fs::File::options().write(true).open(mirrors.join(mirror).join("lock")).unwrap();
+    lock.lock().unwrap();
+    assert_eq!(house.reviews().len(), 1);
+    let words = ["run", "dependency-updates", "--repo", "other", "--set", "checks=true", "--json"];
+    assert_eq!(house.hob(&words).expect(0).json()["outcome"], "proposed");
+    // Who does need it says whom it waits for.
+    let mut waiting = house.start(&["run", "dependency-updates", "--repo", "repo"]);
+    let said = std::io::BufReader::new(waiting.stderr.take().unwrap());
+    let mut lines = std::io::BufRead::lines(said).map_while(Result::ok);
+    let told = lines.find(|line| line.contains("waiting for the mirror")).unwrap();
+    assert!(told.contains("pid ") && told.contains("since 20"), "{told}");
+    lock.unlock().unwrap();
+    lines.for_each(drop);
+    assert_eq!(waiting.wait().unwrap().code(), Some(0));
+    house.is_tidy();
 }

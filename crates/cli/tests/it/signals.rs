@@ -50,6 +50,89 @@ fn told_to_stop_it_is_cancelled() {
     house.is_tidy();
 }
 
+#[test]
+fn at_the_very_end_a_signal_is_heard_and_the_report_is_out() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let house = Household::with_sample();
+        let mut child = house.start(&WORDS);
+        let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        assert!(said.any(|line| line.contains("propose")), "it does not propose");
+        // Whoever clears away at the end waits for this.
+        let lock = std::fs::File::open(house.data().join("machines/.lock")).unwrap();
+        lock.lock().unwrap();
+        let mut out = String::new();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        while !out.ends_with("\n}\n") {
+            out.push_str(&lines.next().unwrap().unwrap());
+            out.push('\n');
+        }
+        let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(report["outcome"], "proposed", "{report:#}");
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        drop(lock);
+        house.hob(&["runs", "resume"]).expect(0);
+        house.is_tidy();
+    }
+}
+
+/// Is told to leave at the failpoint, goes on later, and ends once.
+fn leaves_at(failpoint: &str, words: &[&str], outcome: &str, code: i32) {
+    let house = Household::with_sample();
+    let before = house.standing();
+    let set = format!("term@{failpoint}");
+    let told: Told = house.command(words).env("HOB_FAILPOINT", set).output().unwrap().into();
+    assert_eq!(told.signal, None, "at {failpoint}: {told:?}");
+    assert!(!told.said.contains("panicked"), "at {failpoint}: {}", told.said);
+    house.is_tidy();
+    let report = if told.out.is_empty() {
+        assert!(told.said.contains("goes on with"), "at {failpoint}: {}", told.said);
+        assert_eq!(told.code, Some(3), "at {failpoint}: {told:?}");
+        house.hob(&["runs", "resume", "--json"]).expect(code).json()
+    } else {
+        // What may not be cut was done, and it was the last thing to do.
+        house.hob(&["runs", "resume"]).expect(0);
+        told.expect(code).json()
+    };
+    assert_eq!(report["outcome"], outcome, "at {failpoint}: {report:#}");
+    assert_eq!(report["attempts"], 1, "at {failpoint}: {report:#}");
+    let proposals = usize::from(outcome == "proposed");
+    let found = (house.branches().len(), house.reviews().len(), house.runs().len());
+    assert_eq!(found, (proposals, proposals, 1), "at {failpoint}");
+    assert_eq!(house.standing(), before);
+    house.is_tidy();
+}
+
+#[test]
+fn told_to_leave_before_a_machine_is_made_it_goes_on_later() {
+    for failpoint in ["run-accepted", "action-claimed", "machine-launched"] {
+        leaves_at(failpoint, &WORDS, "proposed", 0);
+    }
+}
+
+#[test]
+fn told_to_leave_while_the_change_is_made_it_goes_on_later() {
+    for failpoint in ["brain-done", "change-exported"] {
+        leaves_at(failpoint, &WORDS, "proposed", 0);
+    }
+}
+
+#[test]
+fn told_to_leave_while_the_change_is_judged_it_goes_on_later() {
+    for failpoint in ["verification-half-done", "verdict-reached", "verdict-committed"] {
+        leaves_at(failpoint, &WORDS, "proposed", 0);
+    }
+}
+
+#[test]
+fn told_to_leave_while_it_tells_people_it_tells_them_once() {
+    leaves_at("branch-pushed", &WORDS, "proposed", 0);
+    let mut words = WORDS.to_vec();
+    words[1] = "cve-remediation";
+    words.extend(["--advisories", "advisory.json"]);
+    leaves_at("escalation-half-sent", &words, "escalated", 3);
+}
+
 /// How long a request to stop may take to reach a machine.
 const STOP_MAX: Duration = Duration::from_secs(5);
 

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use domain::Actor;
 use domain::clock::SystemClock;
-use runs::Step;
 use store::record::NewOutboxRow;
 
 use super::*;
@@ -23,7 +22,7 @@ const DEFINITION: &str = include_str!("../../../../agents/dependency-updates.md"
 
 /// A clock that somebody sets again and again: each look at it is so far away from the look before.
 #[derive(Debug, Default)]
-struct Jumping {
+pub(crate) struct Jumping {
     jump: AtomicI64,
     looks: AtomicU64,
 }
@@ -42,10 +41,10 @@ impl Clock for Jumping {
 }
 
 /// A folder with a repository and the data of a house.
-struct Place(tempfile::TempDir);
+pub(crate) struct Place(tempfile::TempDir);
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let place = Self(tempfile::tempdir().unwrap());
         std::fs::create_dir(place.repo()).unwrap();
         let commit = ["commit", "-q", "--allow-empty", "-m", "one"];
@@ -64,7 +63,7 @@ impl Place {
     }
 
     /// A house that makes no machines: a run in it pauses a few times, and ends with people.
-    async fn house(&self, clock: &Arc<Jumping>) -> House {
+    pub(crate) async fn house(&self, clock: &Arc<Jumping>) -> House {
         let data = self.0.path().join("data");
         let options = store::sqlite::Options::default();
         let store = store::sqlite::Sqlite::open(&data.join("store"), &options).unwrap();
@@ -85,7 +84,7 @@ impl Place {
         house.await.unwrap()
     }
 
-    async fn begun(&self, house: &House) -> RunId {
+    pub(crate) async fn begun(&self, house: &House) -> RunId {
         let asked = StartRun {
             definition: DEFINITION.to_owned(),
             settings: vec![],
@@ -151,6 +150,56 @@ async fn what_a_living_process_holds_is_not_taken_whatever_the_clock_says() {
         panic!("it was given back")
     };
     assert!(again.token > held.token);
+}
+
+#[tokio::test]
+async fn time_in_which_no_process_works_is_not_used_up() {
+    let place = Place::new();
+    let clock = Arc::new(Jumping::default());
+    let run = place.begun(&place.house(&clock).await).await;
+    clock.jump.store(TEN_YEARS_MS, Ordering::Relaxed);
+    let much_later = SystemClock.now().plus_millis(HOUR_MS.unsigned_abs());
+    let house = loop {
+        let house = place.house(&clock).await;
+        if house.steady.now() > much_later {
+            break house;
+        }
+    };
+    assert_eq!(house.drive(run).await.unwrap(), Rest::Settled);
+    let row = house.load(run).await.unwrap();
+    let run = crate::persist::from_record(&row.run);
+    for failure in &run.failures {
+        assert!(failure.reason.contains("cannot work on runs"), "{}", failure.reason);
+    }
+    assert_eq!(run.failures.len(), 4);
+}
+
+#[tokio::test]
+async fn what_is_done_in_a_machine_is_for_the_process_that_keeps_it_alone() {
+    let place = Place::new();
+    let clock = Arc::new(Jumping::default());
+    let (one, other) = (place.house(&clock).await, place.house(&clock).await);
+    let run = place.begun(&one).await;
+    let Next::Claimed(prepare) = one.claim_next(run).await.unwrap() else { panic!("it is due") };
+    let machine = domain::MachineId::fresh(&SystemClock);
+    one.worker.keeps(machine);
+    let step = Step::Export { machine };
+    let export = Action::Perform { fence: domain::Fence(2), attempt: 1, step };
+    let tx = store::transaction::Transaction {
+        completed: vec![(prepare.row.id, prepare.token)],
+        outbox: [export, Action::Release { machine }]
+            .iter()
+            .map(|action| crate::outbox::to_row(run, action, clock.now()))
+            .collect(),
+        ..store::transaction::Transaction::default()
+    };
+    one.store.commit(tx).await.unwrap();
+    assert!(matches!(other.claim_next(run).await.unwrap(), Next::Wait(_)));
+    assert!(other.is_held(run).await.unwrap());
+    drop(one);
+    for _ in 0..2 {
+        assert!(matches!(other.claim_next(run).await.unwrap(), Next::Claimed(_)));
+    }
 }
 
 fn row(lease: Option<(u64, u64)>) -> OutboxRow {

@@ -20,6 +20,7 @@ pub(super) async fn escalate(stage: &mut Stage<'_>, ending: Ending) -> Result<Do
     let text = text(stage, ending);
     let folder = stage.house.settings.escalations();
     let path = folder.join(format!("{}.md", stage.run));
+    stage.still_ours().await?;
     let written = path.clone();
     let bytes = text.clone().into_bytes();
     let done =

@@ -12,6 +12,7 @@ use super::{Stage, StepError, machine};
 use crate::audit::Note;
 use crate::facts::ChangeFacts;
 use crate::progress::Progress;
+use crate::space::Patience;
 
 /// Takes the change out, reads it strictly and keeps it in the mirror.
 pub(super) async fn export(stage: &mut Stage<'_>, id: MachineId) -> Result<Done, StepError> {
@@ -37,7 +38,13 @@ pub(super) async fn export(stage: &mut Stage<'_>, id: MachineId) -> Result<Done,
     if !came {
         return no_change(stage, "the work tree is as it was");
     }
-    let change = take_over(stage, &base, &bundle).await?;
+    let mut patience = Patience::default();
+    let change = loop {
+        match take_over(stage, &base, &bundle).await {
+            Ok(change) => break change,
+            Err(error) => stage.wait_for_space(&mut patience, error).await?,
+        }
+    };
     stage.house.failpoint.hit("change-exported");
     let Some(change) = change else {
         return no_change(stage, "the work tree is as it was");

@@ -17,6 +17,7 @@ use super::{Stage, StepError};
 use crate::audit::Note;
 use crate::progress::Progress;
 use crate::recorded::{Recorded, Requests};
+use crate::space::Patience;
 
 /// Processes and threads that a machine may have.
 const PROCESSES_MAX: u32 = 4096;
@@ -47,21 +48,41 @@ impl Stage<'_> {
         let backend = workshop.sandbox.backend();
         self.facts.machines.backend = Some(backend);
         let spec = self.spec(id)?;
+        self.still_ours().await?;
         self.house.listener.hear(&Progress::Machine { machine: id, backend: backend.name() });
-        let note = launch_note(&spec, backend).fact("attempt", self.attempt);
+        let note = asked_note(&spec, backend).fact("attempt", self.attempt);
         let mut tx = crate::commit::written(&self.scribe, vec![note]);
-        tx.machines = vec![store::record::Machine {
+        let mut row = store::record::Machine {
             id,
             run: self.run,
             state: MachineState::Launching,
             made_at: self.house.clock.now(),
-        }];
+        };
+        tx.machines = vec![row.clone()];
         self.house.commit(tx).await?;
+        let asked = &self.house.asked;
+        asked.ask(id, self.run);
         let audit: Arc<dyn EgressAudit> =
             Arc::new(Requests { machine: id, notes: self.notes.clone() });
-        let machine = workshop.sandbox.launch(&spec, audit).await?;
+        let machine = match workshop.sandbox.launch(&spec, audit).await {
+            Ok(machine) => machine,
+            Err(error) => {
+                // The port's promise: nothing is left of one that did not come up.
+                asked.is_gone(id);
+                return Err(error.into());
+            }
+        };
         self.house.failpoint.hit("machine-launched");
-        Ok(Box::new(Recorded::new(machine, self.notes.clone())))
+        let machine = Recorded::new(machine, self.notes.clone(), asked.clone());
+        let note = Note::new("machine.launched", "it is up")
+            .fact("machine", id.to_string())
+            .fact("backend", backend.name())
+            .fact("attempt", self.attempt);
+        let mut tx = crate::commit::written(&self.scribe, vec![note]);
+        row.state = MachineState::Running;
+        tx.machines = vec![row];
+        self.house.commit(tx).await?;
+        Ok(Box::new(machine))
     }
 
     fn spec(&self, id: MachineId) -> Result<MachineSpec, StepError> {
@@ -117,9 +138,16 @@ impl Stage<'_> {
         let mirror = self.mirror()?;
         let branch = self.facts.branch.as_deref();
         let folder = self.house.scratch()?;
-        let checkout = forge::pack::pack(&mirror, commit, branch, folder.path(), TRANSFER_FOLDER)
-            .await
-            .map_err(|error| StepError::infrastructure(crate::chain(&error)))?;
+        let mut patience = Patience::default();
+        let checkout = loop {
+            let into = folder.path();
+            let error =
+                match forge::pack::pack(&mirror, commit, branch, into, TRANSFER_FOLDER).await {
+                    Ok(checkout) => break checkout,
+                    Err(error) => StepError::infrastructure(crate::chain(&error)),
+                };
+            self.wait_for_space(&mut patience, error).await?;
+        };
         for file in &checkout.files {
             let mut from = tokio::fs::File::open(&file.path)
                 .await
@@ -146,14 +174,14 @@ impl Stage<'_> {
     }
 }
 
-fn launch_note(spec: &MachineSpec, backend: Backend) -> Note {
+fn asked_note(spec: &MachineSpec, backend: Backend) -> Note {
     let rules: Vec<_> = spec
         .network
         .rules
         .iter()
         .map(|rule| json!({ "rule": rule.name, "host": rule.host, "methods": rule.methods, "paths": rule.paths }))
         .collect();
-    Note::new("machine.launched", "a fresh machine for this step")
+    Note::new("machine.asked", "a fresh machine for this step")
         .fact("machine", spec.id.to_string())
         .fact("backend", backend.name())
         .fact("isolation", json!(backend.isolation()))

@@ -17,6 +17,11 @@ impl House {
         for row in self.store.runs(filter).await? {
             let RunState::Proposed { proposal } = row.run.state else { continue };
             let Some(proposal) = self.store.proposal(proposal).await? else { continue };
+            // An answer that is carried out elsewhere, or a repository at work, holds nobody up.
+            let waits = crate::intent::of(&proposal)?.is_some();
+            if waits && self.mirror_of(&proposal).is_ok_and(|mirror| is_busy(&mirror)) {
+                continue;
+            }
             if let Err(error) = self.carry_out(&proposal).await {
                 let error = crate::chain(&error);
                 tracing::warn!(proposal = %proposal.id, error, "its answer is not carried out yet");
@@ -43,7 +48,9 @@ impl House {
         let target = proposal.facts.get("target").and_then(|t| t.as_str()).map(str::to_owned);
         let (true, Some(target)) = (proposal.state.is_open(), target) else { return Ok(proposal) };
         let Ok((local, branch)) = self.local_of(&proposal) else { return Ok(proposal) };
-        let merged = local.standing(&branch, &target).await.is_ok_and(|standing| standing.merged);
+        let scratch = self.scratch()?;
+        let standing = local.standing(&branch, &target, scratch.path()).await;
+        let merged = standing.is_ok_and(|standing| standing.merged);
         if merged {
             let note = Note::new("proposal.merged", "found merged, not by hob")
                 .fact("proposal", proposal.id.to_string())
@@ -55,4 +62,9 @@ impl House {
         }
         Ok(proposal)
     }
+}
+
+/// Whether another process is at work on a repository: what is left to do there is done the next time.
+pub(crate) fn is_busy(mirror: &forge::Mirror) -> bool {
+    mirror.is_busy().unwrap_or(false)
 }

@@ -82,7 +82,7 @@ impl Bench {
         let (notes, ran) = (Pending::default(), Arc::default());
         let id = MachineId::fresh(&domain::clock::SystemClock);
         let inner = Box::new(Counting { id, ran: Arc::clone(&ran) });
-        let machine = Recorded::new(inner, notes.clone());
+        let machine = Recorded::new(inner, notes.clone(), Asked::default());
         Self { machine, notes, ran, written: Vec::new() }
     }
 

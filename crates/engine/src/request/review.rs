@@ -130,7 +130,8 @@ impl House {
             return false;
         };
         let Ok((local, branch)) = self.local_of(proposal) else { return false };
-        let standing = local.standing(&branch, &target).await;
+        let Ok(scratch) = self.scratch() else { return false };
+        let standing = local.standing(&branch, &target, scratch.path()).await;
         standing.is_ok_and(|now| !now.merged && now.target.is_some_and(|tip| tip != proposal.base))
     }
 
@@ -287,7 +288,7 @@ impl House {
         )))
     }
 
-    pub(super) fn mirror_of(&self, proposal: &Proposal) -> Result<forge::Mirror, HouseError> {
+    pub(crate) fn mirror_of(&self, proposal: &Proposal) -> Result<forge::Mirror, HouseError> {
         let place = text(proposal, "source").unwrap_or_else(|| proposal.repository.clone());
         self.mirror_at(&place)
     }
@@ -316,8 +317,11 @@ impl House {
     pub(super) async fn check_head(&self, proposal: &Proposal) -> Result<(), HouseError> {
         let (local, branch) = self.local_of(proposal)?;
         let target = text(proposal, "target").unwrap_or_default();
-        let standing =
-            local.standing(&branch, &target).await.map_err(|error| local_error(&error))?;
+        let scratch = self.scratch()?;
+        let standing = local
+            .standing(&branch, &target, scratch.path())
+            .await
+            .map_err(|error| local_error(&error))?;
         match standing.branch {
             Some(head) if head == proposal.head => Ok(()),
             Some(head) => Err(HouseError::Refused(format!(

@@ -1,8 +1,11 @@
 //! Taking a proposal back, and looking how it stands.
 
+use std::path::Path;
+
 use domain::{CommitId, Fence};
 
 use super::{Branch, LocalError, LocalForge};
+use crate::view::View;
 
 /// What became of a withdrawn branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,10 +61,15 @@ impl LocalForge {
         Ok(Withdrawn::Deleted)
     }
 
-    /// Looks how a proposal stands.
-    pub async fn standing(&self, branch: &Branch, target: &str) -> Result<Standing, LocalError> {
-        let _lock = self.mirror.lock().await?;
-        let shown = self.view().await?;
+    /// Looks how a proposal stands. Nothing is waited for and nothing is written but a view in the folder `scratch`,
+    /// which is this process's own.
+    pub async fn standing(
+        &self,
+        branch: &Branch,
+        target: &str,
+        scratch: &Path,
+    ) -> Result<Standing, LocalError> {
+        let shown = View::open(&self.mirror.git, &self.repository, scratch).await?;
         let target = self.ref_value(&shown, &self.target_ref(target)).await?;
         let merged = match &target {
             Some(tip) if self.has_commit(&shown, &branch.head).await? => {

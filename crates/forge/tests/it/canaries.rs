@@ -90,7 +90,7 @@ async fn nothing_that_a_repository_is_configured_to_run_ever_runs() {
     let branch = Branch::of(attempt.run, "two", change.base, change.head);
     let forge = forge(&mirror);
     forge.propose(&branch, Fence(2)).await.unwrap();
-    forge.standing(&branch, "main").await.unwrap();
+    forge.standing(&branch, "main", &std::env::temp_dir()).await.unwrap();
     let request = MergeRequest {
         branch: branch.clone(),
         target: "main".into(),

@@ -84,7 +84,7 @@ async fn a_checked_out_target_moves_its_work_tree_does_not_and_one_command_bring
 
     let again = all.merge(&all.request()).await.unwrap();
     assert_eq!((again.commit, again.behind), (all.branch.head.clone(), vec![]));
-    assert!(all.forge.standing(&all.branch, "main").await.unwrap().merged);
+    assert!(all.forge.standing(&all.branch, "main", &std::env::temp_dir()).await.unwrap().merged);
 }
 
 #[tokio::test]

@@ -226,7 +226,7 @@ async fn a_proposal_for_a_repository_elsewhere_lives_in_its_mirror_and_its_owner
     git_in(&bare, &["branch", "-D", "-q", name, "hob/theirs"]);
     let found = mirror.refresh(None).await.unwrap();
     assert_eq!(found.branches.keys().collect::<Vec<_>>(), ["main"]);
-    let standing = forge.standing(&request.branch, "main").await.unwrap();
+    let standing = forge.standing(&request.branch, "main", &std::env::temp_dir()).await.unwrap();
     assert_eq!(standing.branch.as_ref(), Some(&request.branch.head));
     assert_eq!((standing.target, standing.merged), (Some(request.branch.base.clone()), false));
     git_in(&bare, &["branch", "hob/theirs"]);
@@ -245,7 +245,7 @@ async fn a_proposal_for_a_repository_elsewhere_lives_in_its_mirror_and_its_owner
     assert_eq!(git_in(&bare, &["rev-parse", name]), head);
     let merged = forge.merge(&request, Fence(5)).await.unwrap();
     assert_eq!(merged, Merged { commit: request.branch.head.clone(), behind: vec![] });
-    assert!(forge.standing(&request.branch, "main").await.unwrap().merged);
+    assert!(forge.standing(&request.branch, "main", &std::env::temp_dir()).await.unwrap().merged);
     assert_eq!(forge.withdraw(&request.branch, Fence(6)).await.unwrap(), Withdrawn::Deleted);
     assert_eq!(git_in(&bare, &["rev-parse", name]), head, "what is published is its owner's");
 }

@@ -81,8 +81,7 @@ fn go_on(
 
 /// Enters a step that costs time, unless the run's time is used up.
 fn begin(next: &mut Next, attempt: u32, step: Step) {
-    let used_ms = next.now.millis_since(next.run.accepted);
-    if used_ms >= next.run.limits.time_ms {
+    if next.worked_ms >= next.run.limits.time_ms {
         let reason = format!(
             "the run's time of {} s is used up before the step `{}`",
             next.run.limits.time_ms / 1000,
