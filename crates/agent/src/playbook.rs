@@ -121,9 +121,10 @@ impl Playbook {
             Settings::Updates(settings) => {
                 let bounds = updates::bounds(settings, context.now);
                 let allowed = Allowed { bounds: Some(bounds), ignore: globs(&settings.ignore)? };
-                let held = updates::run(&mut work, settings).await?;
+                let (held, refused) = updates::run(&mut work, settings).await?;
                 let parted =
                     bisect::part(&mut work, &start, held, (Others::Halved, allowed)).await?;
+                updates::leave_refused(&mut work, refused);
                 updates::leave_broken(&mut work, parted.broken);
                 updates::leave_lowered(&mut work, parted.lowered);
                 work.kept = parted.kept;

@@ -36,6 +36,18 @@ impl std::fmt::Display for Ecosystem {
     }
 }
 
+/// Whether pip's requirements or constraints are in a file of this path. What is named otherwise is not edited,
+/// judged or within the scope of the agents that come with hob: `requirements-dev.txt`, `Requirements.txt`,
+/// `dev-requirements.in`, `requirement.pip`, `constraints.txt`, and `.txt`, `.in` or `.pip` within a folder
+/// `requirements` or `reqs`. On other letters: file names are compared exactly but for the first.
+pub fn is_requirements(path: &RepoPath) -> bool {
+    let (folder, name) = path.as_str().rsplit_once('/').unwrap_or(("", path.as_str()));
+    let Some((stem, "txt" | "in" | "pip")) = name.rsplit_once('.') else { return false };
+    let words = ["requirement", "Requirement", "constraint", "Constraint"];
+    words.into_iter().any(|word| stem.contains(word))
+        || folder.split('/').any(|part| matches!(part, "requirements" | "reqs"))
+}
+
 /// How large a step an update is, by the ecosystem's own reading.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
@@ -155,5 +167,31 @@ impl Why {
     /// Whether the result is incomplete when something is left for this reason.
     pub const fn makes_incomplete(self) -> bool {
         matches!(self, Self::Unreadable | Self::Unsupported)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requirements_are_known_by_their_names_and_folders() {
+        for (path, expected) in [
+            ("requirements.txt", true),
+            ("Requirements.txt", true),
+            ("requirement.txt", true),
+            ("a/requirements-dev.pip", true),
+            ("dev_requirements.in", true),
+            ("constraints.txt", true),
+            ("reqs/base.txt", true),
+            ("requirements/py3/base.txt", true),
+            ("base.txt", false),
+            ("equirements.txt", false),
+            ("requirements.md", false),
+            ("requirements", false),
+            ("myreqs/base.txt", false),
+        ] {
+            assert_eq!(is_requirements(&RepoPath::new(path).unwrap()), expected, "{path}");
+        }
     }
 }

@@ -43,7 +43,7 @@ pub(crate) fn document(result: &CheckResult) -> serde_json::Value {
         failed: names(TestOutcome::Failed),
         skipped: names(TestOutcome::Skipped),
         cut: result.cut,
-        excerpt: result.excerpt.clone(),
+        excerpt: governance::text::plain(&result.excerpt),
         millis: result.millis,
     };
     serde_json::to_value(document).expect("a baseline is plain data with text keys")

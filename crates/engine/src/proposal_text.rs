@@ -37,7 +37,7 @@ pub(crate) fn body(stage: &Stage<'_>, outcome: &OutcomeFacts) -> String {
     }
     writeln!(text, "\n---\n`{}` of `{}`, base `{}`", stage.run, stage.agent.name, base(stage))
         .expect("a text takes every text");
-    text
+    governance::text::plain(&text)
 }
 
 fn base(stage: &Stage<'_>) -> String {

@@ -1,7 +1,7 @@
 //! Which files say what a project depends on, by their paths.
 
 use domain::RepoPath;
-use domain::dependency::Ecosystem;
+use domain::dependency::{self, Ecosystem};
 
 /// A file that the rules can read for its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl DependencyFile {
     /// What the path names. File names are compared exactly: on some file systems `cargo.TOML` is another
     /// file, and what is not known is denied by the `manifest` rule.
     pub(crate) fn of(path: &str) -> Option<Self> {
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let name = path.rsplit_once('/').map_or(path, |(_, name)| name);
         Some(match name {
             "Cargo.toml" => Self::CargoManifest,
             "Cargo.lock" => Self::CargoLock,
@@ -35,11 +35,8 @@ impl DependencyFile {
             "pyproject.toml" => Self::Pyproject,
             "uv.lock" => Self::UvLock,
             _ => {
-                let (stem, extension) = name.rsplit_once('.')?;
-                let named = stem.contains("requirements") || stem.contains("constraints");
-                let inside = folder.split('/').any(|part| part == "requirements");
-                ((extension == "txt" || extension == "in") && (named || inside))
-                    .then_some(Self::Requirements)?
+                let path = RepoPath::new(path).ok()?;
+                dependency::is_requirements(&path).then_some(Self::Requirements)?
             }
         })
     }
@@ -59,9 +56,16 @@ impl DependencyFile {
     }
 }
 
-/// Whether the path is that of a lock file that the rules can read.
+/// Whether the path is that of a lock file: one that the rules can read, or one of another tool that locks what a
+/// `pyproject.toml` asks for.
 pub fn is_lock(path: &RepoPath) -> bool {
     DependencyFile::of(path.as_str()).is_some_and(DependencyFile::is_lock)
+        || is_foreign_lock(path.as_str())
+}
+
+/// Whether the lock file is one of another tool, which repeats what a `pyproject.toml` asks for.
+pub(crate) fn is_foreign_lock(path: &str) -> bool {
+    matches!(path.rsplit('/').next(), Some("pdm.lock" | "poetry.lock" | "pixi.lock"))
 }
 
 /// A package's name as its ecosystem compares names: Python's by PEP 503, the others exactly.

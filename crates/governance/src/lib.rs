@@ -13,6 +13,7 @@ pub mod rule;
 #[cfg(test)]
 mod sample;
 pub mod secrets;
+pub mod text;
 mod tree;
 
 pub use case::{Background, Case, Registry, Standing};

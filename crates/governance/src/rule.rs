@@ -15,6 +15,8 @@ mod secrets;
 mod tests_weakened;
 mod unicode;
 
+pub(crate) use unicode::hidden_in;
+
 /// A rule: its id, what it is for, and the rule itself.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule {

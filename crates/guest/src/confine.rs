@@ -34,15 +34,16 @@ const WRITABLE_DEVICES: [&str; 9] = [
 const OOM_SCORE: &str = "500";
 
 /// Confines PID 1 itself, and so all that it starts. Must run before there is a second thread.
-/// Gives Landlock's state and what did not work.
-pub(crate) fn confine_all(setup: &Setup) -> (String, Vec<String>) {
+/// Gives Landlock's state and what did not work; the error is that a machine may not start at all, as commands
+/// could gain privileges in it.
+pub(crate) fn confine_all(setup: &Setup) -> Result<(String, Vec<String>), String> {
     let mut notes = Vec::new();
     let mut note = |what: &str, result: Result<(), String>| {
         if let Err(e) = result {
             notes.push(format!("{what}: {e}"));
         }
     };
-    note("no new privileges", rustix::thread::set_no_new_privs(true).map_err(|e| e.to_string()));
+    rustix::thread::set_no_new_privs(true).map_err(|e| format!("no new privileges: {e}"))?;
     // Commands run as the same user where PID 1 is not root: they must not look into it.
     let hidden = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     note("hiding PID 1", hidden.map_err(|e| e.to_string()));
@@ -58,9 +59,9 @@ pub(crate) fn confine_all(setup: &Setup) -> (String, Vec<String>) {
         }
     };
     if setup.user.is_none() {
-        note("dropping capabilities", drop_capabilities().map_err(|e| e.to_string()));
+        drop_capabilities().map_err(|e| format!("dropping capabilities: {e}"))?;
     }
-    (landlock.to_owned(), notes)
+    Ok((landlock.to_owned(), notes))
 }
 
 fn landlock(setup: &Setup) -> Result<RestrictionStatus, RulesetError> {

@@ -49,7 +49,7 @@ fn serve() -> Result<(), String> {
     let mut reader = File::from(stream);
     let writer = reader.try_clone().map_err(|e| format!("taking the stream: {e}"))?;
     let setup = greet(&mut reader)?;
-    let (landlock, mut notes) = confine::confine_all(&setup);
+    let (landlock, mut notes) = confine::confine_all(&setup)?;
     let link = Link::new(writer);
     let machine = Arc::new(Machine {
         setup,

@@ -14,8 +14,8 @@ use domain::Timestamp;
 use domain::agent::{Grouping, UpdateSettings};
 use domain::dependency::{Ecosystem as Kind, Left, Update, Why};
 use globset::GlobSet;
-use toolbox::dependencies::Source;
 use toolbox::dependencies::choose::{Bar, Bounds, Rules};
+use toolbox::dependencies::{Bump, Source};
 
 use super::Work;
 use super::bisect::Broken;
@@ -23,11 +23,11 @@ use super::checkout::Refused;
 use super::moves::{self, Move};
 use crate::outcome::BrainError;
 
-/// Chooses and puts in updates; returns the moves that are in the checkout.
+/// Chooses and puts in updates; returns the moves that are in the checkout, and those that were refused.
 pub(super) async fn run(
     work: &mut Work<'_>,
     settings: &UpdateSettings,
-) -> Result<Vec<Move>, BrainError> {
+) -> Result<(Vec<Move>, Vec<(Move, Refused)>), BrainError> {
     let ignore = super::globs(&settings.ignore)?;
     let bounds = bounds(settings, work.context.now);
     let asked = direct(work, &ignore);
@@ -41,10 +41,7 @@ pub(super) async fn run(
     }
     let taken = take_group(work, settings.group, chosen);
     let settled = moves::settle(&mut work.checkout, taken).await?;
-    for (refused, words) in settled.refused {
-        work.left.extend(left_refused(work, &refused, &words));
-    }
-    Ok(settled.held)
+    Ok((settled.held, settled.refused))
 }
 
 /// How far the definition lets packages be raised.
@@ -215,7 +212,7 @@ pub(super) fn leave_broken(work: &mut Work<'_>, broken: Vec<Broken>) {
             ecosystem: Some(work.checkout.places()[one.place].project.ecosystem),
             advisory: None,
             package: head.package.clone(),
-            version: head.from.clone(),
+            version: now(work, one.place, head),
             why,
             detail: format!("to {}: {words}", head.to),
         });
@@ -237,15 +234,32 @@ pub(super) fn leave_lowered(work: &mut Work<'_>, lowered: Vec<(Broken, String)>)
     }
 }
 
-/// What is said of a move that the package manager refuses.
-fn left_refused(work: &Work<'_>, refused: &Move, words: &Refused) -> Option<Left> {
-    let head = refused.head()?;
-    Some(Left {
-        ecosystem: Some(work.checkout.places()[refused.place].project.ecosystem),
-        advisory: None,
-        package: head.package.clone(),
-        version: head.from.clone(),
-        why: words.why(),
-        detail: format!("to {}: {}", head.to, words.words()),
-    })
+/// What is said of moves that the package manager refuses, once the checkout is as it stays.
+pub(super) fn leave_refused(work: &mut Work<'_>, refused: Vec<(Move, Refused)>) {
+    for (one, words) in refused {
+        let Some(head) = one.head() else { continue };
+        work.left.push(Left {
+            ecosystem: Some(work.checkout.places()[one.place].project.ecosystem),
+            advisory: None,
+            package: head.package.clone(),
+            version: now(work, one.place, head),
+            why: words.why(),
+            detail: format!("to {}: {}", head.to, words.words()),
+        });
+    }
+}
+
+/// The version that a package has now: it may have moved, only not as far as was wanted.
+fn now(work: &Work<'_>, place: usize, head: &Bump) -> String {
+    let graph = work.checkout.graph(place);
+    let of = |direct: bool| {
+        let named = graph.packages.iter().filter(|package| package.name == head.package);
+        let versions = named.filter(|package| package.direct || !direct);
+        versions.map(|package| package.version.clone()).collect::<BTreeSet<_>>()
+    };
+    [of(true), of(false)]
+        .into_iter()
+        .find(|versions| versions.len() == 1)
+        .and_then(|versions| versions.into_iter().next())
+        .unwrap_or_else(|| head.from.clone())
 }

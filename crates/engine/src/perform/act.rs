@@ -168,7 +168,19 @@ async fn previous(stage: &Stage<'_>, checks: &[Check]) -> Result<Option<Previous
     Ok(Some(Previous { updates, left, failures, baseline }))
 }
 
+/// What package managers and checks said may quote what nobody may read: titles, texts and details are kept
+/// without.
+fn without_secrets(mut outcome: Outcome) -> Outcome {
+    outcome.title = governance::text::plain(&outcome.title);
+    outcome.body = governance::text::plain(&outcome.body);
+    for left in &mut outcome.left {
+        left.detail = governance::text::plain(&left.detail);
+    }
+    outcome
+}
+
 fn record(stage: &mut Stage<'_>, outcome: Outcome) {
+    let outcome = without_secrets(outcome);
     let note = Note::new("brain.done", outcome.title.clone())
         .fact("ending", format!("{:?}", outcome.ending))
         .fact("updates", json!(outcome.updates))

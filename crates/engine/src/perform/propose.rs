@@ -22,6 +22,13 @@ pub(super) async fn propose(stage: &mut Stage<'_>) -> Result<Done, StepError> {
     })?;
     let base = stage.base()?;
     let outcome = stage.facts.outcome.clone().unwrap_or_default();
+    let body = crate::proposal_text::body(stage, &outcome);
+    for text in [&outcome.title, &body] {
+        if let Some(reason) = governance::text::objection(text) {
+            let reason = format!("the proposal's text may not be published: {reason}");
+            return Err(StepError { class: runs::FailureClass::Policy, reason });
+        }
+    }
     let branch = Branch::of(stage.run, &outcome.title, base.clone(), change.head.clone());
     stage.local()?.propose(&branch, stage.fence).await?;
     stage.house.failpoint.hit("branch-pushed");
@@ -38,7 +45,7 @@ pub(super) async fn propose(stage: &mut Stage<'_>) -> Result<Done, StepError> {
         head: change.head.clone(),
         digest: change.digest,
         title: outcome.title.clone(),
-        body: crate::proposal_text::body(stage, &outcome),
+        body,
         state: ProposalState::Open,
         approvals: Vec::new(),
         made: now,

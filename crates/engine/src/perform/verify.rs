@@ -105,6 +105,7 @@ async fn one(
         Some(_) | None if after.exit == Some(0) => String::new(),
         Some(_) | None => after.excerpt.clone(),
     };
+    let excerpt = governance::text::plain(&excerpt);
     let ran = comparison.could_not_run.is_none();
     let report = report(check, (before, &after), comparison, excerpt);
     let note = Note::new("check.compared", "base and change, in fresh machines")

@@ -26,11 +26,11 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
         for (line, text) in diff::added(&before.unwrap_or_default(), &after) {
             // A byte order mark that opens a file is no hidden character.
             let text = if line == 1 { text.strip_prefix('\u{feff}').unwrap_or(text) } else { text };
-            if let Some(letter) = hidden_in(text) {
+            if let Some((_, letter)) = hidden_in(text) {
                 deny(Some(line), format!("a hidden character, U+{:04X}", u32::from(letter)));
             }
         }
-        if let Some(letter) = hidden_in(file.path.as_str())
+        if let Some((_, letter)) = hidden_in(file.path.as_str())
             && file.before.is_none()
         {
             deny(None, format!("a hidden character in its name, U+{:04X}", u32::from(letter)));
@@ -39,16 +39,18 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
     findings
 }
 
-/// The first character that a reader does not see or that moves what is seen; nothing where there is none.
-pub(super) fn hidden_in(text: &str) -> Option<char> {
+/// The first character that a reader does not see or that moves what is seen, and where; nothing where there is
+/// none.
+pub(crate) fn hidden_in(text: &str) -> Option<(usize, char)> {
     let mut before = None;
-    let mut letters = text.chars().peekable();
-    while let Some(letter) = letters.next() {
-        let selects = matches!(letter, '\u{fe0e}' | '\u{fe0f}')
-            && before
-                .is_some_and(|base| is_shown_as_chosen(base, letters.peek() == Some(&'\u{20e3}')));
+    let mut letters = text.char_indices().peekable();
+    while let Some((at, letter)) = letters.next() {
+        let selects = matches!(letter, '\u{fe0e}' | '\u{fe0f}') && {
+            let keycap = letters.peek().is_some_and(|(_, next)| *next == '\u{20e3}');
+            before.is_some_and(|base| is_shown_as_chosen(base, keycap))
+        };
         if hidden(letter) && !selects {
-            return Some(letter);
+            return Some((at, letter));
         }
         before = Some(letter);
     }

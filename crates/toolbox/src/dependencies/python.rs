@@ -11,6 +11,7 @@ mod range;
 mod refusal;
 pub(crate) mod requirement;
 mod requirements;
+mod stated;
 mod tree;
 mod unsupported;
 mod uv;

@@ -5,7 +5,7 @@ use domain::finding::{Finding, Severity};
 
 use super::RULE;
 use crate::case::{Case, finding};
-use crate::dependency_file::DependencyFile;
+use crate::dependency_file::{DependencyFile, is_foreign_lock};
 use crate::diff;
 use crate::rule::manifest;
 
@@ -22,7 +22,8 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
                 DependencyFile::Pyproject => DependencyFile::UvLock,
                 _ => return None,
             };
-            let lock = nearest(case, &file.path, lock)?;
+            let lock =
+                nearest(case, &file.path, lock).or_else(|| foreign(case, &file.path, kind))?;
             let changes = case.change.files.iter().any(|file| file.path == *lock);
             if changes || manifest::raised(file, kind).is_empty() {
                 return None;
@@ -52,6 +53,15 @@ fn nearest<'c>(case: &Case<'c>, manifest: &RepoPath, kind: DependencyFile) -> Op
         .filter(|lock| DependencyFile::of(lock.as_str()) == Some(kind))
         .filter(above)
         .max_by_key(|lock| folder(lock).len())
+}
+
+/// The lock file of another tool beside a `pyproject.toml`.
+fn foreign<'c>(case: &Case<'c>, manifest: &RepoPath, kind: DependencyFile) -> Option<&'c RepoPath> {
+    case.background.locks.iter().find(|lock| {
+        kind == DependencyFile::Pyproject
+            && is_foreign_lock(lock.as_str())
+            && folder(lock) == folder(manifest)
+    })
 }
 
 fn folder(path: &RepoPath) -> &str {

@@ -37,9 +37,7 @@ pub(super) struct Layout {
 
 /// Whether this is a requirements file of some sort.
 pub(super) fn is_requirements(path: &RepoPath) -> bool {
-    let name = path.file_name();
-    let in_folder = path.parent().file_name() == "requirements";
-    name.ends_with(".txt") && (name.contains("requirement") || in_folder)
+    domain::dependency::is_requirements(path)
 }
 
 impl Layout {

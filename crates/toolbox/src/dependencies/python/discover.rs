@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::RepoPath;
-use domain::dependency::{Ecosystem as Kind, Left, Why};
+use domain::dependency::{Ecosystem as Kind, Left, Why, is_requirements};
 
 use super::requirements::{self, Index, RequirementsFile};
 use super::{pyproject, unsupported, uv};
@@ -24,42 +24,13 @@ pub(super) fn is_installed(path: &RepoPath) -> bool {
     path.as_str().split('/').any(|part| INSTALLED.contains(&part))
 }
 
-/// Whether a file is read: what is included may have other names than what starts a project.
+/// Whether a file is read.
 pub(super) fn wants(path: &RepoPath) -> bool {
     if is_installed(path) {
         return false;
     }
     let name = path.file_name();
-    let is_text = [".txt", ".in", ".pip"].iter().any(|end| name.ends_with(end));
-    let place = format!("{}/{name}", path.parent().file_name()).to_lowercase();
-    let words = [
-        "req",
-        "constraint",
-        "deps",
-        "dependenc",
-        "dev",
-        "test",
-        "base",
-        "prod",
-        "lint",
-        "pip",
-        "docs",
-    ];
-    matches!(name, PYPROJECT | UV_LOCK)
-        || unsupported::wants(name)
-        || (is_text && words.iter().any(|word| place.contains(word)))
-}
-
-/// Whether a file starts a project by its name: `requirements-dev.txt`, `dev-requirements.txt`,
-/// `requirements/dev.txt`, `constraints.txt`, and what pip-tools compiles them from.
-fn is_requirements(path: &RepoPath) -> bool {
-    let name = path.file_name().to_lowercase();
-    let Some(stem) = [".txt", ".in", ".pip"].iter().find_map(|end| name.strip_suffix(end)) else {
-        return false;
-    };
-    let words = || stem.split(['-', '_', '.']);
-    words().any(|word| matches!(word, "requirements" | "requirement" | "constraints"))
-        || matches!(path.parent().file_name().to_lowercase().as_str(), "requirements" | "reqs")
+    matches!(name, PYPROJECT | UV_LOCK) || unsupported::wants(name) || is_requirements(path)
 }
 
 /// Whether a file's name says that what it asks for is not needed at run time.
@@ -215,9 +186,9 @@ pub(super) fn target(
     if !files.exists(&target) {
         return Err(format!("{place} includes `{shown}`, which does not exist"));
     }
-    if files.content(&target).is_none() && !wants(&target) {
+    if !is_requirements(&target) {
         return Err(format!(
-            "{place} includes `{shown}`, whose name does not say that it holds requirements; rename it to `requirements-...txt`"
+            "{place} includes `{shown}`, whose name does not say that it holds requirements, so it is neither read nor changed; rename it to `requirements-...txt`"
         ));
     }
     Ok(target)
@@ -310,6 +281,13 @@ fn pyprojects(files: &FileSet, own: Option<&str>, found: &mut Discovery) {
     let alone =
         |p: &&RepoPath| p.file_name() == PYPROJECT && !is_installed(p) && !members.contains(p);
     for path in files.paths().filter(alone) {
+        if let Some(lock) = unsupported::foreign_lock(files, path) {
+            let detail = format!(
+                "what it asks for is locked by {lock}, which hob does not drive: neither is changed, so that they stay together"
+            );
+            found.left.push(left(path, Why::Unsupported, detail));
+            continue;
+        }
         match pyproject::read(files, path) {
             Err(error) => found.left.push(left(path, Why::Unreadable, error.to_string())),
             Ok(manifest) => {

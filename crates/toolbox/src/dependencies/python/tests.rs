@@ -211,12 +211,53 @@ fn what_other_tools_own_is_named_by_its_file() {
     assert_eq!(named(&[setup, ("requirements-dev.txt", "pytest==1")]), ["setup.py"]);
     assert_eq!(named(&[setup, ("requirements.txt", "x==1")]), [""; 0]);
     assert_eq!(named(&[setup, ("requirements/base.txt", "x==1")]), [""; 0]);
+    // What another manifest asks for says nothing of what this one pins.
+    let pins = ("setup.py", "setup(install_requires=['x==1.24.1'])");
+    assert_eq!(named(&[pins, ("requirements.txt", "y==0.4.6")]), ["setup.py"]);
+    assert_eq!(named(&[pins, ("requirements.txt", "x==1.26.0")]), ["setup.py"]);
+    assert_eq!(named(&[pins, ("requirements.txt", "X == 1.24.1")]), [""; 0]);
+    let tox = ("tox.ini", "[testenv]\ndeps = pytest\n  z==1\n");
+    assert_eq!(named(&[tox, ("requirements.txt", "x==1")]), ["tox.ini"]);
+    assert_eq!(named(&[tox, ("requirements-test.txt", "z==1")]), [""; 0]);
     assert_eq!(named(&[("setup.cfg", "[options]\ninstall_requires =\n  x\n")]), ["setup.cfg"]);
     assert_eq!(named(&[("setup.cfg", "[flake8]\n")]), [""; 0]);
     assert_eq!(named(&[("tox.ini", "[testenv]\ndeps = x==1\n")]), ["tox.ini"]);
     assert_eq!(named(&[("Pipfile", ""), ("Pipfile.lock", "{}")]), ["Pipfile", "Pipfile.lock"]);
     let poetry = ("pyproject.toml", "[tool.poetry.dependencies]\nx = \"^1\"\n");
     assert_eq!(named(&[poetry, ("poetry.lock", "")]), ["pyproject.toml", "poetry.lock"]);
+}
+
+#[test]
+fn what_another_tool_locks_is_not_changed_behind_its_back() {
+    for lock in ["pdm.lock", "poetry.lock"] {
+        let files = tree(&[("a/pyproject.toml", PYPROJECT), (&format!("a/{lock}"), "")]);
+        let found = python().discover(&files);
+        let left: Vec<&str> = found.left.iter().map(|left| left.package.as_str()).collect();
+        assert!(found.projects.is_empty(), "{found:?}");
+        assert_eq!(left, ["a/pyproject.toml", &format!("a/{lock}")]);
+    }
+    let apart = tree(&[("a/pyproject.toml", PYPROJECT), ("b/pdm.lock", "")]);
+    assert_eq!(python().discover(&apart).projects.len(), 1);
+}
+
+#[test]
+fn requirements_of_other_names_are_named_and_not_edited() {
+    let files = tree(&[
+        ("requirements.txt", "-r deps/base.txt\nx==1\n"),
+        ("deps/base.txt", "y==1\n"),
+        ("reqs/base.txt", "idna==3.6\n"),
+        ("Requirements.txt", "z==1\n"),
+        ("requirements.pip", "w==1\n"),
+    ]);
+    let found = python().discover(&files);
+    let manifests: Vec<&str> =
+        found.projects.iter().flat_map(|p| &p.manifests).map(RepoPath::as_str).collect();
+    for manifest in ["requirements.txt", "reqs/base.txt", "Requirements.txt", "requirements.pip"] {
+        assert!(manifests.contains(&manifest), "{manifest} in {manifests:?}");
+    }
+    let [left] = found.left.as_slice() else { panic!("{found:?}") };
+    assert!(left.detail.contains("deps/base.txt") && left.why.makes_incomplete(), "{left:?}");
+    assert!(!manifests.contains(&"deps/base.txt"));
 }
 
 const PYPROJECT: &str = "[project]\nname = \"app\"\nrequires-python = \">=3.9\"\ndependencies = [\n  \"requests>=2,<2.30\", # web\n]\n[dependency-groups]\ntest = [\"pytest>=7\"]\ndev = [{ include-group = \"test\" }]\n";

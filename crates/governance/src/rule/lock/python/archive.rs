@@ -98,7 +98,8 @@ fn is_source(file: &str, package: &str, version: &Version) -> bool {
     let lower = file.to_ascii_lowercase();
     let Some(stem) = SOURCE.iter().find_map(|end| lower.strip_suffix(end)) else { return false };
     stem.match_indices('-').any(|(at, _)| {
-        let (name, of) = (&stem[..at], &stem[at + 1..]);
+        let (name, of) = stem.split_at(at);
+        let of = of.strip_prefix('-').unwrap_or(of);
         same_name(Ecosystem::Python, name) == package
             && parsed(of).is_some_and(|of| of == *version || of.without_local() == *version)
     })

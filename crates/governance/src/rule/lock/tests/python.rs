@@ -112,3 +112,23 @@ fn the_requirements_that_it_repeats_are_those_of_the_manifest() {
         said(&sample, expected);
     }
 }
+
+#[test]
+fn a_manifest_does_not_leave_the_lock_of_another_tool_behind() {
+    let manifest = |version: &str| format!("[project]\ndependencies = [\"a-a=={version}\"]\n");
+    for (lock, expected) in [
+        ("pdm.lock", Deny),
+        ("poetry.lock", Deny),
+        ("other/pdm.lock", Allow),
+        ("package-lock.json", Allow),
+    ] {
+        let sample = Sample::default().lock(lock).asked(Ecosystem::Python, "a-a", "1.1.0").file(
+            "pyproject.toml",
+            &manifest("1.0.0"),
+            &manifest("1.1.0"),
+        );
+        said(&sample, expected);
+        let path = domain::RepoPath::new(lock).unwrap();
+        assert!(crate::is_lock(&path));
+    }
+}
