@@ -130,16 +130,33 @@ fn end_of(bytes: &[u8]) -> Vec<u8> {
     if plain == text { end.to_vec() } else { plain.into_bytes() }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::end_of;
+/// Every request of one machine to the network becomes an entry.
+#[derive(Debug)]
+pub(crate) struct Requests {
+    /// Whose.
+    pub(crate) machine: MachineId,
+    /// Where they are told.
+    pub(crate) notes: Pending,
+}
 
-    #[test]
-    fn what_is_kept_of_an_output_holds_no_secret_and_is_exact_otherwise() {
-        let token = format!("ghp_{}", "a1B2c3D4e5F6".repeat(3));
-        let kept = end_of(format!("fetching with {token}\n").as_bytes());
-        let kept = String::from_utf8(kept).unwrap();
-        assert!(!kept.contains(&token) && kept.starts_with("fetching with ["), "{kept}");
-        assert_eq!(end_of(b"\xff\x1b[1mred"), b"\xff\x1b[1mred");
+impl EgressAudit for Requests {
+    fn record(&self, record: EgressRecord) {
+        let action = if record.allowed { "egress.allowed" } else { "egress.refused" };
+        let mut note = Note::new(action, record.rule)
+            .fact("machine", self.machine.to_string())
+            .fact("method", record.method)
+            .fact("host", record.host)
+            .fact("port", record.port)
+            .fact("path", record.path)
+            .fact("status", record.status)
+            .fact("bytes", record.bytes)
+            .fact("cached", record.cached);
+        if let Some(query) = record.query {
+            note = note.fact("query_digest", query.to_string());
+        }
+        self.notes.add(note);
     }
 }
+
+#[cfg(test)]
+mod tests;

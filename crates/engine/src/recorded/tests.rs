@@ -165,3 +165,12 @@ fn a_request_is_told_with_its_machine_its_port_and_the_digest_of_its_query() {
     assert_eq!(told[0].value("port"), Some(&json!(8443)));
     assert_eq!(told[0].value("query_digest"), Some(&json!(query.to_string())));
 }
+
+#[test]
+fn what_is_kept_of_an_output_holds_no_secret_and_is_exact_otherwise() {
+    let token = format!("ghp_{}", "a1B2c3D4e5F6".repeat(3));
+    let kept = super::end_of(format!("fetching with {token}\n").as_bytes());
+    let kept = String::from_utf8(kept).unwrap();
+    assert!(!kept.contains(&token) && kept.starts_with("fetching with ["), "{kept}");
+    assert_eq!(super::end_of(b"\xff\x1b[1mred"), b"\xff\x1b[1mred");
+}
