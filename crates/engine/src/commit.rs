@@ -61,39 +61,53 @@ impl House {
     ) -> Result<Applied, HouseError> {
         loop {
             let row = self.load(id).await?;
-            let run = crate::persist::from_record(&row.run);
-            let worked_ms = match &along.facts {
-                Some(facts) => facts.spent.total(),
-                None => Facts::read(row.id, &row.facts)?.spent.total(),
-            };
-            let now = self.steady.now();
-            let (answer, tx) = match runs::apply(&run, command, now, worked_ms) {
-                Ok((next, actions)) => {
-                    let step = Step { row: &row, next: &next, command, actions: &actions };
-                    let along = self.with_superseded(&step, along.clone()).await?;
-                    (Applied::Taken, self.taken(&step, scribe, &along))
-                }
-                Err(refused) => {
-                    let mut notes = along.notes.clone();
-                    notes.push(Note::new("run.command_refused", refused.to_string()));
-                    let mut tx = written(scribe, notes);
-                    tx.completed = along.claim.into_iter().collect();
-                    (Applied::Refused(refused), tx)
-                }
-            };
-            match self.commit(tx).await {
-                Ok(()) => return Ok(answer),
-                // Somebody wrote the run, or answered a proposal that this takes the place of.
-                Err(HouseError::Commit(CommitError::StaleRevision {
-                    what: "run" | "proposal",
-                    ..
-                })) => {}
-                Err(error) => return Err(error),
+            let applied = Box::pin(self.apply_to(&row, command, scribe, along.clone()));
+            if let Some(applied) = applied.await? {
+                return Ok(applied);
             }
         }
     }
 
-    fn taken(&self, step: &Step<'_>, scribe: &Scribe, along: &Along) -> Transaction {
+    /// Applies a command to a run as it was looked at; nothing is written where somebody wrote the run since, or answered
+    /// a proposal that this takes the place of: then it has to be looked at again.
+    pub(crate) async fn apply_to(
+        &self,
+        row: &RunRow,
+        command: &Command,
+        scribe: &Scribe,
+        along: Along,
+    ) -> Result<Option<Applied>, HouseError> {
+        let run = crate::persist::from_record(&row.run);
+        let worked_ms = match &along.facts {
+            Some(facts) => facts.spent.total(),
+            None => Facts::read(row.id, &row.facts)?.spent.total(),
+        };
+        let now = self.steady.now();
+        let (answer, tx) = match runs::apply(&run, command, now, worked_ms) {
+            Ok((next, actions)) => {
+                let step = Step { row, next: &next, command, actions: &actions };
+                let along = self.with_superseded(&step, along).await?;
+                (Applied::Taken, self.taken(&step, scribe, along))
+            }
+            Err(refused) => {
+                let mut notes = along.notes;
+                notes.push(Note::new("run.command_refused", refused.to_string()));
+                let mut tx = written(scribe, notes);
+                tx.completed = along.claim.into_iter().collect();
+                (Applied::Refused(refused), tx)
+            }
+        };
+        match self.commit(tx).await {
+            Ok(()) => Ok(Some(answer)),
+            Err(HouseError::Commit(CommitError::StaleRevision {
+                what: "run" | "proposal",
+                ..
+            })) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn taken(&self, step: &Step<'_>, scribe: &Scribe, along: Along) -> Transaction {
         let Step { row, next, command, actions } = *step;
         let now = self.clock.now();
         let mut record = row.clone();
@@ -104,7 +118,8 @@ impl House {
         }
         let before = row.run.state.name().to_owned();
         let after = next.state.name().to_owned();
-        let mut notes = along.notes.clone();
+        let mut notes = along.notes;
+        notes.extend(failed(step));
         if let runs::State::Ended { ending } = next.state {
             notes.push(Note::new("run.ended", ending.name()));
         }
@@ -120,8 +135,8 @@ impl House {
         }];
         tx.completed = along.claim.into_iter().collect();
         tx.outbox = actions.iter().map(|action| outbox::to_row(row.id, action, now)).collect();
-        tx.proposals = along.proposals.clone();
-        tx.machines = along.machines.clone();
+        tx.proposals = along.proposals;
+        tx.machines = along.machines;
         tx
     }
 
@@ -179,6 +194,28 @@ impl House {
             )
         })
     }
+}
+
+/// What the ledger is told of a step that failed: whose fault, why, and when it is tried again, if it is.
+fn failed(step: &Step<'_>) -> Option<Note> {
+    let Command::Failed { class, reason, .. } = step.command else { return None };
+    let note = Note::new("step.failed", reason.clone()).fact("class", class.name());
+    let note = match crate::persist::from_record(&step.row.run).state {
+        runs::State::Working { attempt, step } => {
+            note.fact("step", step.name()).fact("attempt", attempt)
+        }
+        runs::State::Stopping { step } => note.fact("step", step.name()),
+        runs::State::Queued
+        | runs::State::Waiting { .. }
+        | runs::State::Proposed { .. }
+        | runs::State::Ended { .. } => note,
+    };
+    Some(match step.next.state {
+        runs::State::Waiting { gate: runs::Gate::Retry { at, .. }, .. } => {
+            note.fact("retry_at", at.to_string())
+        }
+        _ => note,
+    })
 }
 
 /// A transaction that holds nothing but what the ledger is told.

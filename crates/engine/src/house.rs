@@ -153,7 +153,11 @@ impl House {
         let io = |what: &str, error: std::io::Error| HouseError::data_folder(what, &folder, &error);
         let worker = Worker::enlist(&parts.settings.workers(), &*parts.clock)
             .map_err(|error| io("taking a worker's name", error))?;
-        let key = crate::keeper::key(&parts.settings.ledger_key(), &*parts.clock)?;
+        // Looked at before the key: whoever begins a log has made its key first.
+        let begun = parts.settings.ledger_checkpoint().exists()
+            || parts.store.ledger_size().await? > 0
+            || parts.store.ledger_hash_rows().await?.sealed > 0;
+        let key = crate::keeper::key(&parts.settings.ledger_key(), &*parts.clock, begun)?;
         let mirrors = Mirrors::open(parts.git.clone(), &parts.settings.data.join("mirrors"))
             .map_err(|error| HouseError::fixable(crate::chain(&error), error.hint()))?;
         std::fs::create_dir_all(parts.settings.scratch().join(worker.name()))
@@ -314,3 +318,6 @@ impl Drop for House {
         drop(std::fs::remove_dir_all(self.settings.scratch().join(self.worker.name())));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -203,20 +203,51 @@ impl House {
         (state, answer): (ProposalState, Answer),
         note: Note,
     ) -> Result<(), HouseError> {
-        let mut done = proposal.clone();
-        set(&mut done, None);
-        done.state = state;
-        done.updated = self.clock.now();
         let note = note.fact("proposal", proposal.id.to_string());
-        match self.write_answer(&intent.actor, done, note).await {
-            Ok(()) | Err(HouseError::Commit(CommitError::StaleRevision { .. })) => {}
-            Err(error) => return Err(error),
+        let mut latest = proposal.clone();
+        // Somebody else may have written it meanwhile: what was done is told all the same, once.
+        while latest.state != state {
+            let may_be_told = latest.state.is_open() || state == ProposalState::Merged;
+            if !may_be_told {
+                let (id, now) = (latest.id, latest.state.name());
+                return Err(HouseError::Refused(format!("{id} was {now} meanwhile")));
+            }
+            set(&mut latest, None);
+            latest.state = state;
+            latest.updated = self.clock.now();
+            match self.write_answer(&intent.actor, latest, note.clone()).await {
+                Ok(()) => break,
+                Err(HouseError::Commit(CommitError::StaleRevision { .. })) => {}
+                Err(error) => return Err(error),
+            }
+            latest = self.proposal(proposal.id).await?;
         }
         self.end_run(&intent.actor, proposal.run, answer).await
     }
 
+    /// Forgets an answer that failed, unless it was done all the same: where the target holds what it was to hold,
+    /// only the record is missing, and whoever comes next writes it with the name of who asked. Where that cannot be
+    /// found out the answer stands too.
+    pub(crate) async fn abandon_undone(
+        &self,
+        proposal: &Proposal,
+        why: &str,
+    ) -> Result<(), HouseError> {
+        let Some(Intent { answer: Intended::Merge { target, new, .. }, .. }) = of(proposal)? else {
+            return self.abandon(proposal, why).await;
+        };
+        let (local, branch) = self.local_of(proposal)?;
+        let scratch = self.scratch()?;
+        let standing = local.standing(&branch, &target, scratch.path()).await;
+        let standing = standing.map_err(|error| local_error(&error))?;
+        if standing.merged || standing.target == Some(new) {
+            return Ok(());
+        }
+        self.abandon(proposal, why).await
+    }
+
     /// Forgets an answer that could not be carried out, and tells why.
-    pub(crate) async fn abandon(&self, proposal: &Proposal, why: &str) -> Result<(), HouseError> {
+    async fn abandon(&self, proposal: &Proposal, why: &str) -> Result<(), HouseError> {
         let Some(intent) = of(proposal)? else { return Ok(()) };
         let mut open = proposal.clone();
         set(&mut open, None);

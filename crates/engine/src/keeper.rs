@@ -11,8 +11,9 @@ use ledger::SigningKey;
 
 use crate::error::HouseError;
 
-/// The key of this data folder.
-pub(crate) fn key(path: &Path, clock: &dyn Clock) -> Result<SigningKey, HouseError> {
+/// The key of this data folder. One is made where there is none, unless a log has `begun` already: under another key it
+/// could not be continued, and would no longer verify.
+pub(crate) fn key(path: &Path, clock: &dyn Clock, begun: bool) -> Result<SigningKey, HouseError> {
     match std::fs::read_to_string(path) {
         Ok(text) => SigningKey::parse(&text).map_err(|error| {
             HouseError::fixable(
@@ -20,6 +21,16 @@ pub(crate) fn key(path: &Path, clock: &dyn Clock) -> Result<SigningKey, HouseErr
                 "restore it from a backup; with a new key the old log cannot be continued",
             )
         }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && begun => {
+            Err(HouseError::fixable(
+                format!(
+                    "the ledger's key `{}` is gone, and its log is still there",
+                    path.display()
+                ),
+                "put the key back from a backup; where there is none the log cannot be continued: leave this data folder \
+                 as it is, and name another one with --data or HOB_DATA",
+            ))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(path, clock),
         Err(error) => Err(unusable(path, &error)),
     }
@@ -54,7 +65,9 @@ fn make(path: &Path, clock: &dyn Clock) -> Result<SigningKey, HouseError> {
             std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)?;
             Ok(key)
         }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => self::key(path, clock),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            self::key(path, clock, true)
+        }
         Err(error) => Err(io(error)),
     }
 }
@@ -75,8 +88,8 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys/ledger.key");
-        let first = key(&path, &domain::clock::SystemClock).unwrap();
-        let second = key(&path, &domain::clock::SystemClock).unwrap();
+        let first = key(&path, &domain::clock::SystemClock, false).unwrap();
+        let second = key(&path, &domain::clock::SystemClock, true).unwrap();
         assert_eq!(first.to_secret(), second.to_secret());
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
@@ -86,7 +99,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.key");
         std::fs::write(&path, "not a key").unwrap();
-        assert!(key(&path, &domain::clock::SystemClock).is_err());
+        assert!(key(&path, &domain::clock::SystemClock, false).is_err());
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "not a key");
+    }
+
+    #[test]
+    fn a_key_that_is_gone_is_never_replaced_where_a_log_has_begun() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.key");
+        let error = key(&path, &domain::clock::SystemClock, true).unwrap_err();
+        assert!(error.to_string().contains("is gone"), "{error}");
+        assert!(!path.exists());
     }
 }

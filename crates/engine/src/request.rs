@@ -1,4 +1,5 @@
-//! The one door: every request names who asks, and leaves a ledger entry where it changes anything.
+//! The one door: every request names who asks, and leaves a ledger entry where it changes anything, or was
+//! refused to. Questions leave none (`docs/decisions/0008-questions-leave-no-entry.md`).
 
 pub mod cancel_run;
 pub mod definition;
@@ -6,6 +7,7 @@ pub mod ledger;
 pub mod list_runs;
 pub mod logs;
 pub mod merge;
+mod refused;
 pub mod retry_run;
 pub mod review;
 pub mod start_run;

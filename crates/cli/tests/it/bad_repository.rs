@@ -182,10 +182,39 @@ fn a_repository_without_a_manifest_is_told_so() {
 }
 
 #[test]
-fn a_data_folder_on_a_file_that_is_no_folder_or_a_key_that_is_gone_is_told() {
+fn a_ledger_key_that_is_damaged_or_gone_is_told_and_never_replaced() {
     let house = Household::with_sample();
-    update(&house, "repo").expect(0);
-    std::fs::write(house.data().join("keys/ledger.key"), "nonsense").unwrap();
+    let run = crate::ledger::accepted(&house);
+    let key = house.data().join("keys/ledger.key");
+    let kept = std::fs::read(&key).unwrap();
+    let refused = |file: &str| {
+        for words in [&["runs", "list"][..], &["ledger", "verify"], &["runs", "cancel", &run]] {
+            let told = house.hob(words).expect(1);
+            assert!(told.said.contains(file) && told.said.contains("hint: "), "{}", told.said);
+            assert!(told.said.contains("backup"), "{}", told.said);
+        }
+    };
+    std::fs::write(&key, "nonsense").unwrap();
+    refused("ledger.key");
+    // Gone, and then the checkpoint beside it too: the log in the database still needs that key.
+    std::fs::remove_file(&key).unwrap();
+    refused("ledger.key");
+    let checkpoint = house.data().join("keys/ledger.checkpoint");
+    let noted = std::fs::read(&checkpoint).unwrap();
+    std::fs::remove_file(&checkpoint).unwrap();
+    refused("ledger.key");
+    assert!(!key.exists());
+    std::fs::write(&key, kept).unwrap();
+    std::fs::write(&checkpoint, noted).unwrap();
+    house.hob(&["runs", "cancel", &run]).expect(0);
+    house.hob(&["ledger", "verify"]).expect(0);
+}
+
+#[test]
+fn a_data_folder_that_is_a_file_is_told() {
+    let house = Household::with_sample();
+    std::fs::write(house.data(), "a file").unwrap();
     let told = update(&house, "repo").expect(1);
-    assert!(told.said.contains("ledger.key") && told.said.contains("hint: "), "{}", told.said);
+    assert!(told.said.contains("data folder") && told.said.contains("hint: "), "{}", told.said);
+    assert_eq!(std::fs::read_to_string(house.data()).unwrap(), "a file");
 }

@@ -35,6 +35,7 @@ mod own_definition;
 #[cfg(test)]
 mod remote;
 #[cfg(test)]
+mod requests;
 mod review;
 #[cfg(test)]
 mod side_by_side;

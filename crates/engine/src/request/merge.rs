@@ -7,6 +7,7 @@ use super::review::{approvals_needed, local_error, text};
 use crate::error::HouseError;
 use crate::house::House;
 use crate::intent::{Intended, merge_author};
+use crate::request::refused::Asked;
 
 /// What a merge did.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -34,6 +35,16 @@ impl House {
     /// Merges an approved proposal into its target branch, which must stand where the proposal starts:
     /// by a fast-forward, or by a merge commit with the tree that was approved where `merge_commit` asks for one.
     pub async fn merge(
+        &self,
+        actor: &Actor,
+        id: ProposalId,
+        merge_commit: bool,
+    ) -> Result<Merged, HouseError> {
+        let asked = Asked::new(actor, "merge", ("proposal", id));
+        self.told(asked, self.merged_as_asked(actor, id, merge_commit).await).await
+    }
+
+    async fn merged_as_asked(
         &self,
         actor: &Actor,
         id: ProposalId,
@@ -70,7 +81,10 @@ impl House {
             Ok(merged) => merged,
             Err(error) => {
                 // The person is told that it failed: it is not done behind their back later.
-                self.abandon(&intended, &crate::chain(&error)).await?;
+                if let Err(error) = self.abandon_undone(&intended, &crate::chain(&error)).await {
+                    let error = crate::chain(&error);
+                    tracing::warn!(proposal = %id, error, "its answer stands, and is looked at again");
+                }
                 return Err(error);
             }
         };

@@ -7,12 +7,18 @@ use crate::commit::written;
 use crate::error::HouseError;
 use crate::facts::Facts;
 use crate::house::House;
+use crate::request::refused::Asked;
 use crate::request::start_run::StartRun;
 
 impl House {
     /// Starts a run of the same definition, settings and repository as one that is over, on the repository
     /// as it is now. Joins the unfinished run where the same work is under way already.
     pub async fn retry_run(&self, actor: &Actor, run: RunId) -> Result<RunId, HouseError> {
+        let asked = Asked::new(actor, "retry", ("run", run));
+        self.told(asked, self.retried(actor, run).await).await
+    }
+
+    async fn retried(&self, actor: &Actor, run: RunId) -> Result<RunId, HouseError> {
         let row = self.load(run).await?;
         if !row.run.state.is_ended() {
             return Err(HouseError::fixable(

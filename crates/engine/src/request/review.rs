@@ -15,6 +15,7 @@ use crate::commit::{Along, Applied};
 use crate::error::HouseError;
 use crate::house::House;
 use crate::intent::Intended;
+use crate::request::refused::Asked;
 
 /// A proposal as people see it.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -163,6 +164,16 @@ impl House {
         id: ProposalId,
         digest: Option<domain::Digest>,
     ) -> Result<Review, HouseError> {
+        let asked = Asked::new(actor, "approve", ("proposal", id));
+        self.told(asked, self.approved(actor, id, digest).await).await
+    }
+
+    async fn approved(
+        &self,
+        actor: &Actor,
+        id: ProposalId,
+        digest: Option<domain::Digest>,
+    ) -> Result<Review, HouseError> {
         let mut proposal = self.answerable(id).await?;
         let digest = digest.unwrap_or(proposal.digest);
         if digest != proposal.digest {
@@ -201,6 +212,16 @@ impl House {
 
     /// Refuses a proposal; its branch goes where nobody has touched it.
     pub async fn reject(
+        &self,
+        actor: &Actor,
+        id: ProposalId,
+        why: &str,
+    ) -> Result<Review, HouseError> {
+        let asked = Asked::new(actor, "reject", ("proposal", id));
+        self.told(asked, self.rejected(actor, id, why).await).await
+    }
+
+    async fn rejected(
         &self,
         actor: &Actor,
         id: ProposalId,

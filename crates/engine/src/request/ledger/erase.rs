@@ -7,6 +7,7 @@ use store::record::StoredPayload;
 use crate::audit::Note;
 use crate::error::HouseError;
 use crate::house::House;
+use crate::request::refused::Asked;
 
 /// What an entry about erased payloads says happened.
 const ERASED: &str = "payload.erased";
@@ -73,6 +74,14 @@ impl House {
         what: Erasable,
         why: &str,
     ) -> Result<usize, HouseError> {
+        let asked = match what {
+            Erasable::Payload(digest) => Asked::new(actor, "erase", ("payload", digest)),
+            Erasable::Run(run) => Asked::new(actor, "erase", ("run", run)),
+        };
+        self.told(asked, self.erased(actor, what, why).await).await
+    }
+
+    async fn erased(&self, actor: &Actor, what: Erasable, why: &str) -> Result<usize, HouseError> {
         if why.trim().is_empty() {
             let hint =
                 "say with --reason why it goes: what was erased can never be looked at again";

@@ -1,0 +1,120 @@
+//! A house without a workshop, with runs put there by hand: what a command writes, and what it does where somebody else
+//! came first.
+
+use domain::clock::SystemClock;
+use domain::{EventId, Fence, ProposalId};
+use runs::{Command, FailureClass, Limits, Run, State, Step};
+use store::record::{AgentVersion, RunState};
+use store::transaction::{Transaction, Write};
+
+use super::*;
+use crate::commit::Along;
+use crate::facts::Request;
+use crate::progress::Silent;
+
+/// A data folder.
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    async fn house(&self) -> House {
+        let data = self.0.path().join("data");
+        let options = store::sqlite::Options::default();
+        let store = store::sqlite::Sqlite::open(&data.join("store"), &options).unwrap();
+        let house = House::open(Parts {
+            settings: Settings::new(data),
+            clock: Arc::new(SystemClock),
+            store: Arc::new(store),
+            git: forge::Git::new(forge::git::Settings::default()).await.unwrap(),
+            workshop: None,
+            listener: Arc::new(Silent),
+            failpoint: Failpoint::default(),
+        });
+        house.await.unwrap()
+    }
+}
+
+fn request() -> Request {
+    Request {
+        event: EventId::fresh(&SystemClock),
+        actor: Actor::local("ann"),
+        source: "/somewhere".to_owned(),
+        branch: None,
+        definition: String::new(),
+        settings: vec![],
+        advisories: None,
+    }
+}
+
+/// A run in a state, as it lies in the store.
+async fn run_in(house: &House, state: State) -> RunRow {
+    let limits = Limits {
+        attempts_max: 3,
+        losses_max: 5,
+        time_ms: 3_600_000,
+        backoff_ms: 2_000,
+        backoff_max_ms: 60_000,
+    };
+    let now = house.clock.now();
+    let run = Run { state, fence: Fence(1), ..Run::accepted(now, limits) };
+    let row = RunRow {
+        id: RunId::fresh(&SystemClock),
+        revision: 0,
+        agent: AgentVersion { name: "sample".to_owned(), digest: domain::Digest::of(b"sample") },
+        repository: "/somewhere".to_owned(),
+        identity: "work".to_owned(),
+        run: crate::persist::to_record(&run),
+        facts: Facts::new(request()).document(),
+        updated: now,
+    };
+    let id = row.id;
+    let tx = Transaction { runs: vec![Write::Insert(row)], ..Transaction::default() };
+    house.commit(tx).await.unwrap();
+    house.load(id).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_run_that_was_written_since_it_was_looked_at_is_not_cancelled_unseen() {
+    let place = Place::new();
+    let house = place.house().await;
+    let proposal = ProposalId::fresh(&SystemClock);
+    let row = run_in(&house, State::Proposed { proposal }).await;
+    // What recording an answer does to the run.
+    let tx = Transaction { runs: vec![Write::Update(row.clone())], ..Transaction::default() };
+    house.commit(tx).await.unwrap();
+    let scribe = house.scribe_of(&row).unwrap();
+    let applied = house.apply_to(&row, &Command::Cancel, &scribe, Along::default()).await.unwrap();
+    assert!(applied.is_none(), "{applied:?}");
+    let now = house.load(row.id).await.unwrap().run.state;
+    assert_eq!(now, RunState::Proposed { proposal });
+}
+
+#[tokio::test]
+async fn a_step_that_failed_is_told_with_whose_fault_it_was_and_when_it_is_tried_again() {
+    let place = Place::new();
+    let house = place.house().await;
+    let row = run_in(&house, State::Working { attempt: 1, step: Step::Prepare }).await;
+    let scribe = house.scribe_of(&row).unwrap();
+    let command = Command::Failed {
+        fence: Fence(1),
+        class: FailureClass::Infrastructure,
+        reason: "the disk is gone".to_owned(),
+        work: None,
+        jitter: 0,
+    };
+    house.apply(row.id, &command, &scribe, Along::default()).await.unwrap();
+    let told = house.show_ledger(Some(row.id), 0, 10).await.unwrap();
+    let told = told.iter().find(|entry| entry.action == "step.failed").unwrap();
+    assert_eq!(told.reason, "the disk is gone");
+    assert_eq!(told.facts["class"], "infrastructure");
+    assert_eq!((&told.facts["step"], &told.facts["attempt"]), (&"prepare".into(), &1.into()));
+    let RunState::Waiting { gate: store::record::Gate::Retry { at, .. }, .. } =
+        house.load(row.id).await.unwrap().run.state
+    else {
+        panic!("it is tried again")
+    };
+    assert_eq!(told.facts["retry_at"], at.to_string());
+}
