@@ -13,6 +13,10 @@ pub struct Check {
     pub command: Exec,
     /// How its output is read.
     pub format: ResultFormat,
+    /// A narrower command, run instead on both trees where the check is red on the base and names no test.
+    pub narrower: Option<Exec>,
+    /// Whether the set-up installs the same on any day. What a check came to without that holds for its day only.
+    pub is_locked: bool,
     /// Where it came from, for a person: `Cargo.toml`, `scripts.test of package.json`, `the definition`.
     pub origin: String,
 }

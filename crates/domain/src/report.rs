@@ -26,6 +26,9 @@ pub struct RunReport {
     pub left: Vec<Left>,
     /// The checks, before and after.
     pub checks: Vec<CheckReport>,
+    /// What of the tree is not checked, and what a person should know of how checks were found.
+    #[serde(default)]
+    pub check_notes: Vec<String>,
     /// What governance says.
     pub verdict: Option<Verdict>,
     /// The machines it ran in.
@@ -89,14 +92,45 @@ pub struct CheckReport {
     pub base: Option<CheckSide>,
     /// With the change.
     pub after: Option<CheckSide>,
+    /// What both say together.
+    #[serde(default)]
+    pub outcome: CheckOutcome,
     /// Tests that passed before and fail now; the command itself where tests have no names.
     pub newly_failing: Vec<String>,
     /// Tests that differed between two runs of the same tree.
     pub flaky: Vec<String>,
+    /// Tests that passed before and were not run with the change.
+    #[serde(default)]
+    pub vanished: Vec<String>,
+    /// Tests that passed before and are skipped with the change.
+    #[serde(default)]
+    pub skipped: Vec<String>,
+    /// What a person should know besides.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// The first failing lines with the change, for quoting.
     pub excerpt: String,
     /// Wall time with the change.
     pub seconds: f64,
+}
+
+/// What a check's results on both trees say together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckOutcome {
+    /// It ran, and nothing newly fails.
+    #[default]
+    Held,
+    /// Tests that passed before were not run, or are skipped.
+    Vanished,
+    /// It held on the base and was red in both runs with the change, by other tests each time.
+    Unsteady,
+    /// It is red on both trees and does not name what fails.
+    NotCompared,
+    /// It could not be set up on either tree.
+    NotRun,
+    /// The change breaks it.
+    NewlyFailing,
 }
 
 /// One check on one tree.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::check::{Check, CheckResult, TestOutcome};
-use domain::{CommitId, Digest};
+use domain::{CommitId, Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
@@ -19,12 +19,40 @@ struct Document {
     millis: u64,
 }
 
+/// How long a result counts whose set-up installs what is newest, in milliseconds: a day.
+const DAY_MILLIS: u64 = 86_400_000;
+
+/// The least exit status of a shell that tells of a signal; memory that was used up is among them.
+const SIGNALS_FROM: i32 = 128;
+/// The exit status of a command whose time was up.
+const TIME_WAS_UP: i32 = 124;
+
+/// Where and when a check's result on a commit holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) repository: &'a str,
+    pub(crate) base: &'a CommitId,
+    /// What machines are made of (`sandbox::port::Sandbox::state`).
+    pub(crate) state: Digest,
+    pub(crate) now: Timestamp,
+}
+
 /// Under which a check's result on a commit is kept: the same repository, commit and command, in machines made of the
-/// same things (`sandbox::port::Sandbox::state`).
-pub(crate) fn key(repository: &str, base: &CommitId, check: &Check, state: Digest) -> Digest {
-    let (text, state) = (format!("{check:?}"), state.to_string());
-    let parts = ["2", repository, base.as_str(), &text, &state];
+/// same things; on the same day where the set-up is not locked.
+pub(crate) fn key(surroundings: &Surroundings<'_>, check: &Check) -> Digest {
+    let (text, state) = (format!("{check:?}"), surroundings.state.to_string());
+    let day = match check.is_locked {
+        true => String::new(),
+        false => (surroundings.now.as_millis() / DAY_MILLIS).to_string(),
+    };
+    let parts = ["3", surroundings.repository, surroundings.base.as_str(), &text, &state, &day];
     Digest::of_parts(parts.map(str::as_bytes))
+}
+
+/// Whether a result says something of the commit. What ran out of time or memory, or was killed, may do better when the
+/// machine is less busy; what could not be set up was not run.
+pub(crate) fn is_lasting(result: &CheckResult) -> bool {
+    result.exit.is_some_and(|exit| exit != TIME_WAS_UP && exit < SIGNALS_FROM)
 }
 
 /// The document of a result.
@@ -76,13 +104,35 @@ mod tests {
     #[test]
     fn a_result_of_another_toolchain_is_another_one() {
         let base = "1".repeat(40).parse().unwrap();
-        let check = toolbox::checks::from_commands(
-            &toolbox::files::FileSet::new(),
-            &["cargo test".to_owned()],
-        );
-        let key = |state: &str| key("/r", &base, &check.checks[0], Digest::of(state.as_bytes()));
-        assert_eq!(key("1.95"), key("1.95"));
-        assert_ne!(key("1.95"), key("1.96"));
+        let key = |state: &str, day: u64, is_locked| {
+            let files = toolbox::files::FileSet::new();
+            let found = toolbox::checks::from_commands(&files, &["cargo test".to_owned()]);
+            let check = Check { is_locked, ..found.checks[0].clone() };
+            let state = Digest::of(state.as_bytes());
+            let now = Timestamp::from_millis(day * DAY_MILLIS + 5);
+            key(&Surroundings { repository: "/r", base: &base, state, now }, &check)
+        };
+        assert_eq!(key("1.95", 1, true), key("1.95", 2, true));
+        assert_ne!(key("1.95", 1, true), key("1.96", 1, true));
+        assert_eq!(key("1.95", 1, false), key("1.95", 1, false));
+        assert_ne!(key("1.95", 1, false), key("1.95", 2, false), "what is newest changes");
+    }
+
+    #[test]
+    fn what_ran_out_of_time_or_memory_or_was_killed_is_not_kept() {
+        let result = |exit| CheckResult {
+            exit,
+            tests: BTreeMap::new(),
+            cut: false,
+            excerpt: String::new(),
+            millis: 1,
+        };
+        for exit in [None, Some(124), Some(137), Some(139), Some(143)] {
+            assert!(!is_lasting(&result(exit)), "{exit:?}");
+        }
+        for exit in [0, 1, 101] {
+            assert!(is_lasting(&result(Some(exit))), "{exit}");
+        }
     }
 
     #[test]

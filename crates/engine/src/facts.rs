@@ -31,6 +31,9 @@ pub(crate) struct Facts {
     pub(crate) checks: Vec<CheckReport>,
     /// What a person should know of the checks that were found, or that there are none.
     pub(crate) check_notes: Vec<String>,
+    /// What of the tree is not checked, or could not be read to find its checks.
+    #[serde(default)]
+    pub(crate) checks_left_out: Vec<String>,
     /// Whether something about the checks makes the result incomplete.
     pub(crate) checks_incomplete: bool,
     /// What governance says.
@@ -163,6 +166,7 @@ impl Facts {
             change: None,
             checks: Vec::new(),
             check_notes: Vec::new(),
+            checks_left_out: Vec::new(),
             checks_incomplete: false,
             verdict: None,
             proposal: None,
@@ -186,6 +190,11 @@ impl Facts {
             let reason = format!("shape {} is not known here; use the newer hob", facts.v);
             Err(FactsError { run, reason })
         }
+    }
+
+    /// What of the tree is not checked, and what else a person should know of how checks were found.
+    pub(crate) fn told_of_checks(&self) -> impl Iterator<Item = &String> {
+        self.checks_left_out.iter().chain(&self.check_notes)
     }
 
     /// The document.

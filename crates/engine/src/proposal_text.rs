@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use domain::report::CheckReport;
+use domain::report::{CheckOutcome, CheckReport};
 
 use crate::facts::OutcomeFacts;
 use crate::perform::Stage;
 use crate::report::check_words;
 
-/// How many names of newly failing tests a proposal lists for one check.
+/// How many names of tests a proposal lists at most, for one check and reason.
 const NAMES_MAX: usize = 20;
 
 /// The whole text, Markdown.
@@ -24,6 +24,13 @@ pub(crate) fn body(stage: &Stage<'_>, outcome: &OutcomeFacts) -> String {
     }
     for check in &stage.facts.checks {
         text.push_str(&line(check));
+    }
+    let mut told = stage.facts.told_of_checks().peekable();
+    if told.peek().is_some() {
+        text.push('\n');
+    }
+    for note in told {
+        writeln!(text, "- {note}").expect("a text takes every text");
     }
     if let Some(verdict) = &stage.facts.verdict
         && !verdict.findings.is_empty()
@@ -52,15 +59,27 @@ fn line(check: &CheckReport) -> String {
         check_words(check.after.as_ref())
     );
     let was_red = check.base.as_ref().is_some_and(|side| side.exit != Some(0));
-    if was_red && check.newly_failing.is_empty() {
-        line.push_str("  - the base was red before; nothing newly fails\n");
+    match check.outcome {
+        CheckOutcome::NotCompared => line.push_str("  - **could not be compared**\n"),
+        CheckOutcome::NotRun => line.push_str("  - **could not be run**, on the base neither\n"),
+        CheckOutcome::Unsteady => line.push_str("  - **red in both runs with the change**\n"),
+        CheckOutcome::Held | CheckOutcome::Vanished if was_red => {
+            line.push_str("  - the base was red before; nothing newly fails\n");
+        }
+        CheckOutcome::Held | CheckOutcome::Vanished | CheckOutcome::NewlyFailing => {}
+    }
+    for (what, names) in [("not run any more", &check.vanished), ("skipped now", &check.skipped)] {
+        if !names.is_empty() {
+            writeln!(line, "  - **{what}**, and passed before: {}", listed(names))
+                .expect("a text takes every text");
+        }
+    }
+    for note in &check.notes {
+        let note = note.lines().next().unwrap_or_default();
+        writeln!(line, "  - {note}").expect("a text takes every text");
     }
     if !check.newly_failing.is_empty() {
-        let names: Vec<String> =
-            check.newly_failing.iter().take(NAMES_MAX).map(|name| format!("`{name}`")).collect();
-        let more = check.newly_failing.len().saturating_sub(NAMES_MAX);
-        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        writeln!(line, "  - **newly failing**: {}{more}", names.join(", "))
+        writeln!(line, "  - **newly failing**: {}", listed(&check.newly_failing))
             .expect("a text takes every text");
         if !check.excerpt.is_empty() {
             let excerpt = check.excerpt.replace("```", "'''").replace('\n', "\n    ");
@@ -74,6 +93,15 @@ fn line(check: &CheckReport) -> String {
     line
 }
 
+fn listed(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(NAMES_MAX).map(|name| format!("`{name}`")).collect();
+    let more = match names.len().saturating_sub(NAMES_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", shown.join(", "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,6 +113,14 @@ mod tests {
             after: Some(domain::report::CheckSide { passed: 0, failed: vec![], exit: Some(1) }),
             newly_failing: newly_failing.iter().map(|name| (*name).to_owned()).collect(),
             flaky: vec![],
+            outcome: if newly_failing.is_empty() {
+                CheckOutcome::Held
+            } else {
+                CheckOutcome::NewlyFailing
+            },
+            vanished: vec![],
+            skipped: vec![],
+            notes: vec![],
             excerpt: "TypeError: it is not a function".to_owned(),
             seconds: 1.0,
         }
@@ -97,5 +133,26 @@ mod tests {
         assert!(text.contains("TypeError: it is not a function"), "{text}");
         assert!(!text.contains("nothing newly fails"), "{text}");
         assert!(line(&report(&[])).contains("nothing newly fails"));
+    }
+
+    #[test]
+    fn what_could_not_be_compared_or_is_not_run_any_more_is_told() {
+        let silent = CheckReport { outcome: CheckOutcome::NotCompared, ..report(&[]) };
+        let text = line(&silent);
+        assert!(text.contains("could not be compared"), "{text}");
+        assert!(!text.contains("nothing newly fails"), "{text}");
+        let hollow = CheckReport {
+            outcome: CheckOutcome::Vanished,
+            vanished: vec!["adds".to_owned()],
+            skipped: vec!["divides".to_owned()],
+            notes: vec!["tests that passed on the base and were not run: 1".to_owned()],
+            ..report(&[])
+        };
+        let text = line(&hollow);
+        for words in
+            ["not run any more**, and passed before: `adds`", "`divides`", "were not run: 1"]
+        {
+            assert!(text.contains(words), "`{words}` is missing: {text}");
+        }
     }
 }

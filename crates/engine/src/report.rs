@@ -40,6 +40,7 @@ impl House {
             },
             left,
             checks: told_checks(&facts),
+            check_notes: facts.told_of_checks().cloned().collect(),
             verdict: facts.verdict.clone(),
             machine: backend.map(|backend| MachineReport {
                 backend,

@@ -15,8 +15,8 @@ pub struct Case<'a> {
     pub scope: &'a Scope,
     /// What the brain says it did. The change is held against it, never the other way round.
     pub updates: &'a [Update],
-    /// What the checks said.
-    pub checks: &'a Standing,
+    /// What the checks said besides that nothing newly fails; empty where they all ran and held.
+    pub checks: &'a [Standing],
     /// What the host knows besides.
     pub background: &'a Background,
 }
@@ -42,19 +42,41 @@ pub struct Registry {
     pub base: String,
 }
 
-/// What the checks said, together.
+/// What keeps the checks from saying that the change works.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// They ran, and nothing newly fails.
-    Held,
     /// There are none.
     NoChecks,
-    /// These could not be run.
+    /// What of the tree is not checked, in sentences.
+    LeftOut(Vec<String>),
+    /// These commands could not be run.
     NotRun(Vec<String>),
+    /// These commands are red before and after and do not name what fails.
+    NotCompared(Vec<String>),
+    /// These commands were red in both runs with the change, by other tests each time.
+    Unsteady(Vec<String>),
+    /// These tests passed before and were not run, or are skipped.
+    Vanished(Vec<String>),
     /// These newly fail.
     NewlyFailing(Vec<String>),
     /// These newly fail, and the definition has that reported instead of refused.
     Reported(Vec<String>),
+}
+
+impl Standing {
+    /// What it is about; nothing where there are no checks at all.
+    pub fn names(&self) -> &[String] {
+        match self {
+            Self::NoChecks => &[],
+            Self::LeftOut(names)
+            | Self::NotRun(names)
+            | Self::NotCompared(names)
+            | Self::Unsteady(names)
+            | Self::Vanished(names)
+            | Self::NewlyFailing(names)
+            | Self::Reported(names) => names,
+        }
+    }
 }
 
 /// A finding of a rule, in one call.

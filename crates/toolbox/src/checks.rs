@@ -12,7 +12,9 @@ mod detect;
 mod format;
 mod read;
 mod text;
+mod unreachable;
 
 pub use compare::{COMMAND, Comparison, SETUP, compare};
 pub use detect::{Detected, detect, from_commands, wants};
 pub use read::{quote, read, setup_failed};
+pub use unreachable::is_unreachable;

@@ -3,7 +3,7 @@
 //! The whole is known to break, so it is not run again. It is halved: a first half that holds stays in, and what breaks
 //! is in the second; of a first half that breaks, the second waits. So one that breaks is found among `n` in
 //! log2 `n` runs of the checks, and one more tells whether all that waited holds without it. One that breaks is
-//! tried by its other ways: for updates the newest lower version that holds (by halving, on the assumption that
+//! run alone before it is blamed, and tried by its other ways: for updates the newest lower version that holds (by halving, on the assumption that
 //! what breaks stays broken upwards), for remediation the next compatible ones in turn. What breaks in every way
 //! is dropped, with the check's own words. One move that breaks alone and has no other way needs no run at all:
 //! its error is known from the attempt before.
@@ -184,6 +184,8 @@ impl Bisection<'_, '_> {
         mut words: String,
     ) -> Result<Vec<Move>, BrainError> {
         let mut waiting = Vec::new();
+        // Of what is left when the rest holds, nobody knows yet that it breaks by itself.
+        let mut is_inferred = false;
         while suspects.len() > 1 {
             self.know_baseline().await?;
             let mark = self.work.checkout.mark();
@@ -198,12 +200,14 @@ impl Bisection<'_, '_> {
                 Answer::Holds => {
                     self.parted.kept.append(&mut inside);
                     suspects = outside;
+                    is_inferred = true;
                     continue;
                 }
                 Answer::Breaks(new) => {
                     words = new;
                     waiting.append(&mut outside);
                     suspects = inside;
+                    is_inferred = false;
                 }
                 Answer::Refused | Answer::OutOfRuns => {
                     inside.append(&mut outside);
@@ -215,6 +219,16 @@ impl Bisection<'_, '_> {
             self.work.checkout.back_to(&mark).await?;
         }
         if let Some(single) = suspects.pop() {
+            if is_inferred {
+                match self.try_bundle(std::slice::from_ref(&single)).await? {
+                    Answer::Holds => {
+                        self.parted.kept.push(single);
+                        return Ok(waiting);
+                    }
+                    Answer::Breaks(alone) => words = alone,
+                    Answer::Refused | Answer::OutOfRuns => {}
+                }
+            }
             if self.with_waiting(&single, &mut waiting).await? {
                 return Ok(waiting);
             }

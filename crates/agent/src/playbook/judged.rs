@@ -20,7 +20,8 @@ pub(super) struct Judged {
 #[derive(Debug, Default)]
 pub(super) struct SetUp(Vec<Exec>);
 
-/// Sets up and runs a check.
+/// Sets up and runs a check. A set-up that fails is tried once more, and is nobody's fault where a registry does not
+/// answer.
 pub(super) async fn run(
     workspace: &dyn Workspace,
     check: &Check,
@@ -30,7 +31,14 @@ pub(super) async fn run(
         if set_up.0.contains(step) {
             continue;
         }
-        let done = workspace.exec(step).await.map_err(brain)?;
+        let mut done = workspace.exec(step).await.map_err(brain)?;
+        if !done.success() {
+            done = workspace.exec(step).await.map_err(brain)?;
+        }
+        if checks::is_unreachable(&done) {
+            let told = checks::setup_failed(step, &done).excerpt;
+            return Err(BrainError::Infrastructure(format!("a registry does not answer: {told}")));
+        }
         if !done.success() {
             return Ok(Judged { result: checks::setup_failed(step, &done), output: None });
         }

@@ -87,6 +87,8 @@ async fn what_breaks_a_check_is_taken_out_and_what_the_check_left_behind_is_gone
         setup: Vec::new(),
         command: Exec::new(["sh", "-c", script], "test"),
         format: ResultFormat::ExitStatus,
+        narrower: None,
+        is_locked: true,
         origin: "the definition".to_owned(),
     }];
     let previous = Previous {

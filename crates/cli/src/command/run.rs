@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use domain::report::{Outcome, RunReport};
+use domain::report::{CheckOutcome, Outcome, RunReport};
 use domain::{Actor, RunId};
 use engine::House;
 use engine::request::start_run::StartRun;
@@ -221,6 +221,7 @@ pub(crate) fn text(report: &RunReport, hob: &str) -> String {
         }
     }
     lines.extend(report.checks.iter().map(check));
+    lines.extend(report.check_notes.iter().map(|note| format!("  checks: {note}")));
     if let Some(verdict) = &report.verdict {
         for finding in &verdict.findings {
             let path = finding.path.as_ref().map(|p| format!(" {p}")).unwrap_or_default();
@@ -246,8 +247,14 @@ fn place_of(proposal: &domain::report::ProposalReport) -> String {
 }
 
 fn check(check: &domain::report::CheckReport) -> String {
-    let verdict =
-        if check.newly_failing.is_empty() { "nothing newly fails" } else { "newly failing" };
+    let verdict = match check.outcome {
+        CheckOutcome::Held => "nothing newly fails",
+        CheckOutcome::Vanished => "tests that passed before were not run",
+        CheckOutcome::Unsteady => "red in both runs, by other tests each time",
+        CheckOutcome::NotCompared => "could not be compared",
+        CheckOutcome::NotRun => "could not be run",
+        CheckOutcome::NewlyFailing => "newly failing",
+    };
     format!(
         "  check: {}: before {}; after {}; {verdict}",
         check.command,

@@ -66,7 +66,10 @@ async fn think(
         notes: stage.notes.clone(),
         listener: stage.house.listener.clone(),
     };
-    let checks = super::verify::checks(stage, files);
+    let mut checks = super::verify::checks(stage, files);
+    if let Some(previous) = &stage.facts.previous {
+        super::verify::as_before(&mut checks.checks, &previous.checks);
+    }
     let previous = previous(stage, &checks.checks).await?;
     let earlier = earlier(stage);
     let proposed = proposed(stage).await?;

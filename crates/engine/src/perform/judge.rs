@@ -3,12 +3,14 @@
 use domain::CommitId;
 use domain::agent::ChecksGate;
 use domain::finding::Decision;
+use domain::report::CheckOutcome;
 use governance::{Background, Case, Registry, Standing};
 use runs::Done;
 use serde_json::json;
 
 use super::{Stage, StepError};
 use crate::audit::Note;
+use crate::facts::Facts;
 
 /// Reads the change again from the mirror, whole, and asks every rule.
 pub(super) async fn judge(stage: &mut Stage<'_>) -> Result<Done, StepError> {
@@ -20,7 +22,7 @@ pub(super) async fn judge(stage: &mut Stage<'_>) -> Result<Done, StepError> {
         return Err(StepError::policy("the change in the mirror is not the one that was exported"));
     }
     let updates = stage.facts.outcome.as_ref().map(|o| o.updates.clone()).unwrap_or_default();
-    let checks = standing(stage);
+    let checks = standing(&stage.facts, stage.agent.gates.checks);
     let background = background(stage, &base).await?;
     let case = Case {
         change: &change,
@@ -86,22 +88,30 @@ async fn background(stage: &Stage<'_>, base: &CommitId) -> Result<Background, St
     })
 }
 
-fn standing(stage: &Stage<'_>) -> Standing {
-    let checks = &stage.facts.checks;
-    if checks.is_empty() {
-        return Standing::NoChecks;
+/// What keeps the checks from saying that the change works.
+fn standing(facts: &Facts, gate: ChecksGate) -> Vec<Standing> {
+    let mut standing = Vec::new();
+    if facts.checks.is_empty() {
+        standing.push(Standing::NoChecks);
     }
-    let newly: Vec<String> = checks.iter().flat_map(|c| c.newly_failing.clone()).collect();
-    if !newly.is_empty() {
-        return match stage.agent.gates.checks {
-            ChecksGate::Required => Standing::NewlyFailing(newly),
-            ChecksGate::Reported => Standing::Reported(newly),
-        };
-    }
-    let not_run: Vec<String> = checks
-        .iter()
-        .filter(|c| c.after.as_ref().is_none_or(|side| side.exit.is_none()))
-        .map(|c| c.command.clone())
-        .collect();
-    if not_run.is_empty() { Standing::Held } else { Standing::NotRun(not_run) }
+    let all = || facts.checks.iter();
+    let of = |wanted: CheckOutcome| -> Vec<String> {
+        all().filter(|check| check.outcome == wanted).map(|check| check.command.clone()).collect()
+    };
+    let newly: Vec<String> = all().flat_map(|check| check.newly_failing.clone()).collect();
+    let gone = all().flat_map(|check| check.vanished.iter().chain(&check.skipped)).cloned();
+    let newly = match gate {
+        ChecksGate::Required => Standing::NewlyFailing(newly),
+        ChecksGate::Reported => Standing::Reported(newly),
+    };
+    let more = [
+        newly,
+        Standing::Vanished(gone.collect()),
+        Standing::Unsteady(of(CheckOutcome::Unsteady)),
+        Standing::NotCompared(of(CheckOutcome::NotCompared)),
+        Standing::NotRun(of(CheckOutcome::NotRun)),
+        Standing::LeftOut(facts.checks_left_out.clone()),
+    ];
+    standing.extend(more.into_iter().filter(|one| !one.names().is_empty()));
+    standing
 }

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use domain::check::{Check, CheckResult};
 use domain::exec::ExecResult;
-use domain::report::{CheckReport, CheckSide};
+use domain::report::{CheckOutcome, CheckReport, CheckSide};
 use domain::{CommitId, Digest, MachineId};
 use runs::{Done, FailureClass};
 use sandbox::port::Machine;
@@ -37,29 +37,30 @@ pub(super) async fn verify(
     let files = stage.base_files(&base).await?;
     let detected = checks(stage, &files);
     stage.facts.checks.clear();
-    stage.facts.checks_incomplete = false;
-    for line in &detected.notes {
+    stage.facts.checks_incomplete = !detected.left_out.is_empty();
+    for line in detected.left_out.iter().chain(&detected.notes) {
         stage.house.listener.hear(&Progress::Note { line: line.clone() });
     }
+    stage.facts.checks_left_out.clone_from(&detected.left_out);
     stage.facts.check_notes.clone_from(&detected.notes);
     if detected.checks.is_empty() {
         stage.note(Note::new("checks.none", "the base commit has no checks that hob knows"));
         return Ok(Done::Verified);
     }
-    let before = baseline(stage, baseline_id, &base, &detected.checks).await?;
+    let (checks, before) = baseline(stage, baseline_id, &base, detected.checks).await?;
     stage.house.failpoint.hit("verification-half-done");
     let machine = stage.launch(id).await?;
     stage.facts.machines.verified = Some(id);
     stage.check_out(&*machine, &head).await?;
     let bench = Bench::new(&*machine);
-    let mut not_run = false;
-    for (check, base_result) in detected.checks.iter().zip(&before) {
-        let (report, ran) = one(stage, &bench, check, base_result).await?;
-        not_run |= !ran;
+    for (check, base_result) in checks.iter().zip(&before) {
+        let report = one(stage, &bench, &head, (check, base_result)).await?;
+        let says_nothing =
+            matches!(report.outcome, CheckOutcome::NotRun | CheckOutcome::NotCompared);
+        stage.facts.checks_incomplete |= says_nothing;
         stage.facts.checks.push(report);
     }
     machine.close().await?;
-    stage.facts.checks_incomplete = not_run;
     conclude(stage)
 }
 
@@ -81,24 +82,46 @@ impl<'a> Bench<'a> {
     fn remember(&self, command: &domain::exec::Exec) {
         self.set_up.lock().unwrap_or_else(PoisonError::into_inner).push(command.clone());
     }
+
+    fn forget(&self) {
+        self.set_up.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
 }
 
-/// One check on the change, a second time where something newly fails, to tell flaky from broken.
-/// The second part says whether the check could be run at all.
+/// What came of running a check.
+struct Ran {
+    result: CheckResult,
+    /// Where the check itself ran.
+    output: Option<ExecResult>,
+    /// Whether its set-up failed for want of an answer of a registry.
+    is_unreachable: bool,
+}
+
+/// One check on the change, a second time where something newly fails or is gone, to tell flaky from broken. The second
+/// run begins with a clean check-out: what the first wrote must not make it pass.
 async fn one(
     stage: &Stage<'_>,
     bench: &Bench<'_>,
-    check: &Check,
-    before: &CheckResult,
-) -> Result<(CheckReport, bool), StepError> {
-    let (after, output) = stage.run_check(bench, check).await?;
+    head: &CommitId,
+    (check, before): (&Check, &Before),
+) -> Result<CheckReport, StepError> {
+    let ran = stage.run_check(bench, check).await?;
+    let (before, after) = (before, ran.result);
+    // With one tree set up and the other not for want of an answer, nothing is known of the change.
+    let is_lost = (ran.is_unreachable && before.result.exit.is_some())
+        || (before.is_unreachable && after.exit.is_some());
+    if is_lost {
+        let told = if ran.is_unreachable { &after.excerpt } else { &before.result.excerpt };
+        return Err(StepError::infrastructure(format!("a registry does not answer: {told}")));
+    }
+    let before = &before.result;
     let mut comparison = toolbox::checks::compare(before, &after, None);
-    if comparison.is_broken() && after.exit.is_some() {
-        let (again, _) = stage.run_check(bench, check).await?;
-        comparison = toolbox::checks::compare(before, &after, Some(&again));
+    if after.exit.is_some() && comparison.wants_second_run() && stage.clean(bench, head).await? {
+        let again = stage.run_check(bench, check).await?;
+        comparison = toolbox::checks::compare(before, &after, Some(&again.result));
     }
     let names: Vec<&str> = comparison.newly_failing.iter().map(String::as_str).collect();
-    let excerpt = match &output {
+    let excerpt = match &ran.output {
         Some(output) if comparison.is_broken() => {
             toolbox::checks::quote(check.format, output, &names)
         }
@@ -106,16 +129,18 @@ async fn one(
         Some(_) | None => after.excerpt.clone(),
     };
     let excerpt = governance::text::plain(&excerpt);
-    let ran = comparison.could_not_run.is_none();
     let report = report(check, (before, &after), comparison, excerpt);
     let note = Note::new("check.compared", "base and change, in fresh machines")
         .fact("command", report.command.as_str())
+        .fact("outcome", json!(report.outcome))
         .fact("base", json!(report.base))
         .fact("after", json!(report.after))
         .fact("newly_failing", json!(report.newly_failing))
-        .fact("flaky", json!(report.flaky));
+        .fact("flaky", json!(report.flaky))
+        .fact("vanished", json!(report.vanished))
+        .fact("skipped", json!(report.skipped));
     stage.note(note);
-    Ok((report, ran))
+    Ok(report)
 }
 
 fn report(
@@ -128,11 +153,24 @@ fn report(
         command: check.command.display(),
         base: Some(side(before)),
         after: Some(side(after)),
+        outcome: comparison.outcome(),
         newly_failing: comparison.newly_failing,
         flaky: comparison.flaky,
+        vanished: comparison.vanished,
+        skipped: comparison.skipped,
+        notes: notes(check, comparison.notes, comparison.not_compared),
         excerpt,
         seconds: millis_as_seconds(after.millis),
     }
+}
+
+fn notes(check: &Check, told: Vec<String>, not_compared: Option<String>) -> Vec<String> {
+    let narrowed = check.narrower.as_ref().filter(|narrower| **narrower == check.command);
+    let narrowed = narrowed.map(|_| {
+        "of the workspace only the default members are tested: on the base the whole is red and names no test"
+            .to_owned()
+    });
+    told.into_iter().chain(not_compared).chain(narrowed).collect()
 }
 
 fn side(result: &CheckResult) -> CheckSide {
@@ -189,11 +227,22 @@ pub(super) async fn kept_baseline(
     let mut results = Vec::new();
     let state = machines_state(stage).await?;
     for check in checks {
-        let key = crate::baseline::key(&stage.repository()?, base, check, state);
+        let key = key(stage, base, check, state)?;
         let kept = stage.house.store.baseline(key).await.map_err(crate::HouseError::from)?;
         results.push(kept.as_ref().and_then(crate::baseline::read));
     }
     Ok(results)
+}
+
+fn key(
+    stage: &Stage<'_>,
+    base: &CommitId,
+    check: &Check,
+    state: Digest,
+) -> Result<Digest, StepError> {
+    let (repository, now) = (stage.repository()?, stage.house.clock.now());
+    let surroundings = crate::baseline::Surroundings { repository: &repository, base, state, now };
+    Ok(crate::baseline::key(&surroundings, check))
 }
 
 /// What this run's machines are made of now.
@@ -204,60 +253,134 @@ async fn machines_state(stage: &Stage<'_>) -> Result<Digest, StepError> {
     Ok(state.await.map_err(crate::HouseError::from)?)
 }
 
-/// The same checks on the base alone: from an earlier run on the same commit, or in a machine of their own.
+/// What a check came to on the base.
+struct Before {
+    result: CheckResult,
+    is_unreachable: bool,
+}
+
+/// The same checks on the base alone: from an earlier run on the same commit, or in a machine of their own. A check that
+/// is red there and names no test gives way to its narrower one, on both trees.
 async fn baseline(
     stage: &mut Stage<'_>,
     id: MachineId,
     base: &CommitId,
-    checks: &[Check],
-) -> Result<Vec<CheckResult>, StepError> {
-    let mut results = kept_baseline(stage, base, checks).await?;
-    if results.iter().any(Option::is_none) {
-        let line = "running the checks on the base commit first, for comparison".to_owned();
-        stage.house.listener.hear(&Progress::Note { line });
-        let machine = stage.launch(id).await?;
-        stage.check_out(&*machine, base).await?;
-        let bench = Bench::new(&*machine);
-        let state = machines_state(stage).await?;
-        for (slot, check) in results.iter_mut().zip(checks) {
-            if slot.is_some() {
-                continue;
-            }
-            let (result, _) = stage.run_check(&bench, check).await?;
-            let key = crate::baseline::key(&stage.repository()?, base, check, state);
-            if result.exit.is_some() {
-                let tx = store::transaction::Transaction {
-                    baselines: vec![(key, crate::baseline::document(&result))],
-                    ..store::transaction::Transaction::default()
-                };
-                stage.house.commit(tx).await?;
-            }
-            *slot = Some(result);
+    checks: Vec<Check>,
+) -> Result<(Vec<Check>, Vec<Before>), StepError> {
+    let mut kept = kept_baseline(stage, base, &checks).await?;
+    let mut narrowed = checks.clone();
+    for (check, result) in narrowed.iter_mut().zip(&mut kept) {
+        if let Some(narrower) = narrower(check, result.as_ref()) {
+            *result = kept_baseline(stage, base, std::slice::from_ref(&narrower)).await?.remove(0);
+            *check = narrower;
         }
-        machine.close().await?;
     }
-    Ok(results.into_iter().flatten().collect())
+    if kept.iter().all(Option::is_some) {
+        let known = |result| Before { result, is_unreachable: false };
+        return Ok((narrowed, kept.into_iter().flatten().map(known).collect()));
+    }
+    let line = "running the checks on the base commit first, for comparison".to_owned();
+    stage.house.listener.hear(&Progress::Note { line });
+    let machine = stage.launch(id).await?;
+    stage.check_out(&*machine, base).await?;
+    let bench = Bench::new(&*machine);
+    let mut known = Vec::new();
+    for (check, kept) in narrowed.iter_mut().zip(kept) {
+        if let Some(result) = kept {
+            known.push(Before { result, is_unreachable: false });
+            continue;
+        }
+        let mut before = on_base(stage, &bench, base, check).await?;
+        if let Some(narrower) = narrower(check, Some(&before.result)) {
+            before = on_base(stage, &bench, base, &narrower).await?;
+            *check = narrower;
+        }
+        known.push(before);
+    }
+    machine.close().await?;
+    Ok((narrowed, known))
+}
+
+/// The check that is run instead where this one is red on the base and names no test.
+fn narrower(check: &Check, result: Option<&CheckResult>) -> Option<Check> {
+    let says_nothing =
+        result?.exit.is_some_and(|exit| exit != 0) && !result?.cut && result?.tests.is_empty();
+    let command = check.narrower.as_ref().filter(|narrower| **narrower != check.command)?;
+    says_nothing.then(|| Check { command: command.clone(), ..check.clone() })
+}
+
+/// The checks as the attempt before ran them, where it was told to run a narrower one.
+pub(super) fn as_before(checks: &mut [Check], previous: &[CheckReport]) {
+    for check in checks {
+        let Some(narrower) = check.narrower.clone() else { continue };
+        let shown = narrower.display();
+        if previous.iter().any(|report| report.command == shown) {
+            check.command = narrower;
+        }
+    }
+}
+
+/// Runs one check on the base and keeps what says something.
+async fn on_base(
+    stage: &Stage<'_>,
+    bench: &Bench<'_>,
+    base: &CommitId,
+    check: &Check,
+) -> Result<Before, StepError> {
+    let ran = stage.run_check(bench, check).await?;
+    if crate::baseline::is_lasting(&ran.result) {
+        let state = machines_state(stage).await?;
+        let key = key(stage, base, check, state)?;
+        let tx = store::transaction::Transaction {
+            baselines: vec![(key, crate::baseline::document(&ran.result))],
+            ..store::transaction::Transaction::default()
+        };
+        stage.house.commit(tx).await?;
+    }
+    Ok(Before { result: ran.result, is_unreachable: ran.is_unreachable })
 }
 
 impl Stage<'_> {
-    /// Runs a check with its set-up and reads its results; the output is there where the check ran.
-    async fn run_check(
-        &self,
-        bench: &Bench<'_>,
-        check: &Check,
-    ) -> Result<(CheckResult, Option<ExecResult>), StepError> {
+    /// Runs a check with its set-up and reads its results. A step of the set-up that fails is tried once more.
+    async fn run_check(&self, bench: &Bench<'_>, check: &Check) -> Result<Ran, StepError> {
         for command in &check.setup {
             if bench.has_set_up(command) {
                 continue;
             }
-            let result = self.run_in(bench.machine, command).await?;
-            if !result.success() {
-                return Ok((toolbox::checks::setup_failed(command, &result), None));
+            let mut done = self.run_in(bench.machine, command).await?;
+            if !done.success() {
+                done = self.run_in(bench.machine, command).await?;
+            }
+            if !done.success() {
+                return Ok(Ran {
+                    result: toolbox::checks::setup_failed(command, &done),
+                    output: None,
+                    is_unreachable: toolbox::checks::is_unreachable(&done),
+                });
             }
             bench.remember(command);
         }
-        let result = self.run_in(bench.machine, &check.command).await?;
-        Ok((toolbox::checks::read(check.format, &result), Some(result)))
+        let done = self.run_in(bench.machine, &check.command).await?;
+        Ok(Ran {
+            result: toolbox::checks::read(check.format, &done),
+            output: Some(done),
+            is_unreachable: false,
+        })
+    }
+
+    /// Takes away everything in the check-out that the commit does not hold; false where a check left no git to do it.
+    async fn clean(&self, bench: &Bench<'_>, head: &CommitId) -> Result<bool, StepError> {
+        for argv in [
+            ["git", "reset", "--quiet", "--hard", head.as_str()].as_slice(),
+            ["git", "clean", "--quiet", "-ffdx"].as_slice(),
+        ] {
+            let command = domain::exec::Exec::new(argv.iter().copied(), "clean up after checks");
+            if !self.run_in(bench.machine, &command).await?.success() {
+                return Ok(false);
+            }
+        }
+        bench.forget();
+        Ok(true)
     }
 
     async fn run_in(

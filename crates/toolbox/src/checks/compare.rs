@@ -2,14 +2,17 @@
 //!
 //! - A test that passed, or was not there, on the base and fails with the change is *newly failing*.
 //! - What failed before does not block, as long as nothing newly fails.
-//! - A test that differs between two runs of one tree is *flaky*, not broken.
-//! - A test that vanished is told. Where the command is red as well, nobody can say that it still passes:
-//!   the command itself is newly failing.
-//! - Of an output that was cut only the exit status counts; red before and after says nothing then.
+//! - A test that differs between two runs of one tree is *flaky*, not broken; a command that is red in both runs for
+//!   other reasons each time, and was not on the base, is *unsteady*.
+//! - A test that vanished or is skipped now is told. Where the command is red as well, or none of the tests that passed
+//!   is left, nobody can say that it still works: the command itself is newly failing.
+//! - A command that is red on both trees and names no test that fails cannot be *compared*.
+//! - Of an output that was cut only the exit status counts.
 
 use std::collections::BTreeMap;
 
 use domain::check::{CheckResult, TestOutcome};
+use domain::report::CheckOutcome;
 
 /// The name that stands for the command itself among the newly failing.
 pub const COMMAND: &str = "(the command itself)";
@@ -29,9 +32,14 @@ pub struct Comparison {
     pub still_failing: Vec<String>,
     /// Passed on the base and were not named with the change.
     pub vanished: Vec<String>,
-    /// Why the check says nothing: it could not be set up on either tree, or it is red on both and its output
-    /// was cut. Makes a run incomplete.
+    /// Passed on the base and are skipped with the change.
+    pub skipped: Vec<String>,
+    /// Whether both runs with the change broke something, and not the same.
+    pub unsteady: bool,
+    /// Why the check says nothing: it could not be set up on either tree. Makes a run incomplete.
     pub could_not_run: Option<String>,
+    /// Why the check says nothing: it is red on both trees and does not name what fails. Makes a run incomplete.
+    pub not_compared: Option<String>,
     /// What a person should know besides.
     pub notes: Vec<String>,
 }
@@ -40,6 +48,28 @@ impl Comparison {
     /// Whether the change broke something.
     pub fn is_broken(&self) -> bool {
         !self.newly_failing.is_empty()
+    }
+
+    /// Whether a second run of the change's tree would tell more.
+    pub fn wants_second_run(&self) -> bool {
+        self.is_broken() || !self.vanished.is_empty() || !self.skipped.is_empty()
+    }
+
+    /// All of it in one word, the worst that is true.
+    pub fn outcome(&self) -> CheckOutcome {
+        if self.is_broken() {
+            CheckOutcome::NewlyFailing
+        } else if self.could_not_run.is_some() {
+            CheckOutcome::NotRun
+        } else if self.not_compared.is_some() {
+            CheckOutcome::NotCompared
+        } else if self.unsteady {
+            CheckOutcome::Unsteady
+        } else if !self.vanished.is_empty() || !self.skipped.is_empty() {
+            CheckOutcome::Vanished
+        } else {
+            CheckOutcome::Held
+        }
     }
 }
 
@@ -68,15 +98,20 @@ pub fn compare(
     };
     let again = after_again.filter(|again| again.exit.is_some());
     comparison.by_name(base, after, again);
-    let again_exit = again.and_then(|again| again.exit);
-    comparison.by_exit(base_exit, after_exit, again_exit, base);
-    let red = after_exit != 0 && again_exit != Some(0);
-    if red && !comparison.is_broken() && (base.cut || after.cut) {
-        comparison.could_not_run = Some(
-            "it is red before and after, and printed more than hob keeps: what else fails is not known"
+    comparison.by_absence(base, after, again);
+    comparison.by_exit(base_exit, after_exit, again.and_then(|again| again.exit));
+    if let Some(again) = again
+        && !comparison.is_broken()
+        && compare(base, after, None).is_broken()
+        && compare(base, again, None).is_broken()
+    {
+        comparison.unsteady = true;
+        comparison.notes.push(
+            "red in two runs of the same tree, by other tests each time, and not on the base"
                 .to_owned(),
         );
     }
+    comparison.by_silence(base, after, again);
     comparison
 }
 
@@ -102,19 +137,46 @@ impl Comparison {
             });
             self.flaky.extend(only_again.map(|(name, _)| name.clone()));
         }
-        let gone = base.tests.iter().filter(|(name, outcome)| {
-            **outcome == TestOutcome::Passed && !after.tests.contains_key(*name)
-        });
-        self.vanished = gone.map(|(name, _)| name.clone()).collect();
     }
 
-    fn by_exit(&mut self, base: Option<i32>, after: i32, again: Option<i32>, result: &CheckResult) {
-        if !self.vanished.is_empty() {
-            self.notes.push(format!(
-                "tests that passed on the base and were not run: {}",
-                self.vanished.len()
-            ));
+    /// What passed on the base and was not run, or is skipped, with the change.
+    fn by_absence(&mut self, base: &CheckResult, after: &CheckResult, again: Option<&CheckResult>) {
+        if after.cut || again.is_some_and(|again| again.cut) {
+            return;
         }
+        let base_passed: Vec<&String> =
+            base.tests.iter().filter(|t| passed(*t.1)).map(|t| t.0).collect();
+        for &name in &base_passed {
+            let once_more = again.and_then(|again| again.tests.get(name));
+            match after.tests.get(name) {
+                Some(TestOutcome::Passed | TestOutcome::Failed) => {}
+                Some(TestOutcome::Skipped) | None if once_more == Some(&TestOutcome::Passed) => {
+                    self.flaky.push(name.clone());
+                }
+                Some(TestOutcome::Skipped) if !self.flaky.contains(name) => {
+                    self.skipped.push(name.clone());
+                }
+                None if !self.flaky.contains(name) => self.vanished.push(name.clone()),
+                Some(TestOutcome::Skipped) | None => {}
+            }
+        }
+        if !self.vanished.is_empty() {
+            let count = self.vanished.len();
+            self.notes.push(format!("tests that passed on the base and were not run: {count}"));
+        }
+        if !self.skipped.is_empty() {
+            let count = self.skipped.len();
+            self.notes.push(format!("tests that passed on the base and are skipped: {count}"));
+        }
+        let lost = self.vanished.len() + self.skipped.len();
+        let any_passes = after.tests.values().any(|outcome| passed(*outcome));
+        if lost > 0 && lost == base_passed.len() && !any_passes && !self.is_broken() {
+            self.newly_failing.push(COMMAND.to_owned());
+            self.notes.push("of the tests that passed on the base none is left".to_owned());
+        }
+    }
+
+    fn by_exit(&mut self, base: Option<i32>, after: i32, again: Option<i32>) {
         if again.is_some_and(|again| (again == 0) != (after == 0)) && self.flaky.is_empty() {
             self.flaky.push(COMMAND.to_owned());
         }
@@ -125,13 +187,34 @@ impl Comparison {
         let got_worse = base.is_none_or(|base| base == 0) && self.flaky.is_empty();
         if got_worse || !self.vanished.is_empty() {
             self.newly_failing.push(COMMAND.to_owned());
-        } else if base.is_some_and(|base| base != 0) && result.tests.is_empty() {
-            self.notes.push(format!(
-                "the command fails on the base too, with exit status {}, and names no tests",
-                base.unwrap_or_default()
+        }
+    }
+
+    /// Red before and after, and nothing that was printed says why: something else may fail now.
+    fn by_silence(&mut self, base: &CheckResult, after: &CheckResult, again: Option<&CheckResult>) {
+        let is_red = |result: &CheckResult| result.exit.is_some_and(|exit| exit != 0);
+        let stays_red = is_red(after) && again.is_none_or(is_red);
+        if !stays_red || self.is_broken() || self.unsteady {
+            return;
+        }
+        let names = |result: &CheckResult| result.tests.values().any(|outcome| failed(*outcome));
+        if base.cut || after.cut {
+            self.not_compared = Some(
+                "it is red before and after, and printed more than hob keeps: what else fails is not known"
+                    .to_owned(),
+            );
+        } else if is_red(base) && !names(after) {
+            self.not_compared = Some(format!(
+                "it is red before (exit {}) and after (exit {}) and does not name what fails",
+                base.exit.unwrap_or_default(),
+                after.exit.unwrap_or_default()
             ));
         }
     }
+}
+
+fn passed(outcome: TestOutcome) -> bool {
+    outcome == TestOutcome::Passed
 }
 
 fn failed(outcome: TestOutcome) -> bool {

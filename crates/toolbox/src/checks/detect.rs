@@ -1,7 +1,8 @@
 //! Which checks a tree has, from its own files.
 //!
-//! Every check carries the set-up that it needs in front of it; the steps of two checks of one project are
-//! equal, and whoever runs them in one machine runs each step once. Only set-up needs the network.
+//! Every check carries the set-up that it needs in front of it, a member of a workspace that of its root; the steps of
+//! two checks of one project are equal, and whoever runs them in one machine runs each step once. Set-up is what needs
+//! the network.
 
 mod cargo;
 mod npm;
@@ -21,6 +22,8 @@ use crate::files::FileSet;
 const CHECK_MAX_MILLIS: u64 = 1_800_000;
 /// The most projects whose checks are run.
 const PROJECTS_MAX: usize = 20;
+/// The most projects that a sentence names.
+const NAMED_MAX: usize = 10;
 /// Folders whose projects are material for tests or other people's work, not projects of this repository.
 const NOT_OURS: [&str; 14] = [
     "node_modules",
@@ -44,8 +47,18 @@ const NOT_OURS: [&str; 14] = [
 pub struct Detected {
     /// What shows that the tree works. Empty: nothing does, which must be said plainly.
     pub checks: Vec<Check>,
-    /// What was seen and is not checked, and why; sentences for a person.
+    /// What a person should know of it; sentences.
     pub notes: Vec<String>,
+    /// What could not be read, or is not checked, and why; sentences. Makes a result incomplete.
+    pub left_out: Vec<String>,
+}
+
+impl Detected {
+    fn in_one_line_each(&mut self) {
+        for line in self.notes.iter_mut().chain(&mut self.left_out) {
+            *line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        }
+    }
 }
 
 /// Whether [`detect()`] wants to read this file.
@@ -61,12 +74,10 @@ pub fn wants(path: &RepoPath) -> bool {
 /// The checks of the projects that these files are.
 pub fn detect(files: &FileSet) -> Detected {
     let mut detected = Detected::default();
-    for project in projects(files, &mut detected.notes) {
+    for project in projects(files, &mut detected) {
         detected.checks.extend(project.checks);
     }
-    for note in &mut detected.notes {
-        *note = note.split_whitespace().collect::<Vec<_>>().join(" ");
-    }
+    detected.in_one_line_each();
     if detected.checks.is_empty() {
         detected.notes.push(
             "no checks found: there is no Cargo.toml, no test script of npm, and no Python test"
@@ -81,8 +92,11 @@ pub fn detect(files: &FileSet) -> Detected {
 /// A command of plain words is run as it stands, any other by `sh -c`. Commands run in the repository's root.
 pub fn from_commands(files: &FileSet, commands: &[String]) -> Detected {
     let mut detected = Detected::default();
-    let projects = projects(files, &mut detected.notes);
+    let projects = projects(files, &mut detected);
     detected.checks = commands.iter().map(|command| named(command, &projects)).collect();
+    // What is checked is the definition's word; what could not be read may be missing in the set-up.
+    detected.notes = std::mem::take(&mut detected.left_out);
+    detected.in_one_line_each();
     detected
 }
 
@@ -91,21 +105,36 @@ pub fn from_commands(files: &FileSet, commands: &[String]) -> Detected {
 struct Project {
     ecosystem: Ecosystem,
     setup: Vec<Exec>,
+    /// Whether the set-up installs the same on any day.
+    is_locked: bool,
     /// A shell line that makes the set-up's programs the ones that are found, where that is needed.
     activate: Option<String>,
     checks: Vec<Check>,
 }
 
-fn projects(files: &FileSet, notes: &mut Vec<String>) -> Vec<Project> {
-    let mut projects = cargo::projects(files, notes);
-    projects.extend(npm::projects(files, notes));
-    projects.extend(python::projects(files, notes));
-    if projects.len() > PROJECTS_MAX {
-        notes.push(format!(
-            "{} projects found; the checks of the first {PROJECTS_MAX} are run",
-            projects.len()
+fn projects(files: &FileSet, detected: &mut Detected) -> Vec<Project> {
+    let mut projects = cargo::projects(files, detected);
+    projects.extend(npm::projects(files, detected));
+    projects.extend(python::projects(files, detected));
+    let mut checked = 0;
+    let mut over: Vec<String> = Vec::new();
+    projects.retain(|project| {
+        let Some(check) = project.checks.first() else { return true };
+        checked += 1;
+        if checked > PROJECTS_MAX {
+            over.push(check.origin.clone());
+        }
+        checked <= PROJECTS_MAX
+    });
+    if !over.is_empty() {
+        let named = over.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
+        let more = match over.len().saturating_sub(NAMED_MAX) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        detected.left_out.push(format!(
+            "of {checked} projects the checks of the first {PROJECTS_MAX} are run, not those of {named}{more}"
         ));
-        projects.truncate(PROJECTS_MAX);
     }
     projects
 }
@@ -142,7 +171,14 @@ fn named(command: &str, projects: &[Project]) -> Check {
         }
     }
     let command = test_env(Exec::new(argv, "run the check"), format);
-    Check { setup, command, format, origin: "the definition".to_owned() }
+    Check {
+        setup,
+        command,
+        format,
+        narrower: None,
+        is_locked: concerned.iter().all(|project| project.is_locked),
+        origin: "the definition".to_owned(),
+    }
 }
 
 fn format_of(words: &[&str]) -> ResultFormat {

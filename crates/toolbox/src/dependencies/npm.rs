@@ -18,6 +18,8 @@ mod version;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use discover::workspace_globs;
+
 use std::cmp::Ordering;
 
 use domain::RepoPath;

@@ -143,6 +143,8 @@ impl World {
             setup: Vec::new(),
             command: Exec::new(["check"], "test"),
             format: ResultFormat::ExitStatus,
+            narrower: None,
+            is_locked: true,
             origin: "toy".to_owned(),
         }];
         let context = Context {

@@ -5,22 +5,23 @@ use domain::check::{Check, ResultFormat};
 use domain::dependency::Ecosystem;
 use domain::exec::Exec;
 
-use super::{Project, folders_with, shown, test_env};
+use super::{Detected, Project, folders_with, shown, test_env};
 use crate::files::FileSet;
 
 /// The workspaces and the packages outside of them.
-pub(super) fn projects(files: &FileSet, notes: &mut Vec<String>) -> Vec<Project> {
+pub(super) fn projects(files: &FileSet, detected: &mut Detected) -> Vec<Project> {
     let mut roots: Vec<Root> = Vec::new();
     for folder in folders_with(files, "Cargo.toml") {
         let Ok(path) = folder.join("Cargo.toml") else { continue };
         let manifest: toml::Table = match files.text(&path).map(str::parse) {
             Ok(Ok(manifest)) => manifest,
             Ok(Err(error)) => {
-                notes.push(format!("`{path}` is not read: {}", error.to_string().trim()));
+                let why = error.to_string();
+                detected.left_out.push(format!("`{path}` is not read: {}", why.trim()));
                 continue;
             }
             Err(error) => {
-                notes.push(format!("{error}: not checked"));
+                detected.left_out.push(format!("{error}: not checked"));
                 continue;
             }
         };
@@ -32,7 +33,7 @@ pub(super) fn projects(files: &FileSet, notes: &mut Vec<String>) -> Vec<Project>
             continue;
         }
         roots.push(Root {
-            all_members: workspace.is_some_and(|w| !w.contains_key("default-members")),
+            has_defaults: workspace.is_some_and(|w| w.contains_key("default-members")),
             is_workspace: workspace.is_some(),
             excluded: list(workspace, "exclude"),
             folder,
@@ -45,7 +46,7 @@ pub(super) fn projects(files: &FileSet, notes: &mut Vec<String>) -> Vec<Project>
 struct Root {
     folder: RepoPath,
     is_workspace: bool,
-    all_members: bool,
+    has_defaults: bool,
     excluded: Vec<String>,
 }
 
@@ -73,17 +74,28 @@ impl Root {
             ]
         };
         test.push("--offline");
-        if self.all_members {
-            test.push("--workspace");
-        }
-        test.push("--no-fail-fast");
+        let command = |more: &[&str]| {
+            let argv = [test.as_slice(), more].concat();
+            test_env(here(&argv, "run the tests"), ResultFormat::CargoTest)
+        };
+        // Members beside the default ones are updated too. What cannot be built here, they perhaps.
+        let (wide, narrow) =
+            (command(&["--workspace", "--no-fail-fast"]), command(&["--no-fail-fast"]));
         let check = Check {
             setup: setup.clone(),
-            command: test_env(here(&test, "run the tests"), ResultFormat::CargoTest),
             format: ResultFormat::CargoTest,
+            narrower: self.has_defaults.then(|| narrow.clone()),
+            command: if self.is_workspace { wide } else { narrow },
+            is_locked: locked,
             origin: shown(&self.folder, "Cargo.toml"),
         };
-        Project { ecosystem: Ecosystem::Cargo, setup, activate: None, checks: vec![check] }
+        Project {
+            ecosystem: Ecosystem::Cargo,
+            setup,
+            is_locked: locked,
+            activate: None,
+            checks: vec![check],
+        }
     }
 }
 

@@ -4,13 +4,16 @@
 //! broken. A linter in front of the tests (`pretest: eslint`, `eslint . && mocha`) would hide them where it
 //! is red already: linters are checks of their own, run after the tests.
 
+use std::collections::BTreeMap;
+
 use domain::RepoPath;
 use domain::check::{Check, ResultFormat};
 use domain::dependency::Ecosystem;
 use domain::exec::Exec;
 use serde_json::{Map, Value};
 
-use super::{Project, folders_with, shown, test_env};
+use super::{Detected, Project, folders_with, shown, test_env};
+use crate::dependencies::npm::workspace_globs;
 use crate::files::FileSet;
 
 /// Programs that read code and do not run it.
@@ -33,39 +36,86 @@ const LINTERS: [&str; 16] = [
     "evalmd",
 ];
 
-/// The projects; members of a workspace are checked with it.
-pub(super) fn projects(files: &FileSet, notes: &mut Vec<String>) -> Vec<Project> {
-    let mut workspaces: Vec<RepoPath> = Vec::new();
+/// The projects; a member of a workspace is set up with its root.
+pub(super) fn projects(files: &FileSet, detected: &mut Detected) -> Vec<Project> {
+    let manifests = manifests(files, detected);
+    let members = members(&manifests, detected);
     let mut projects = Vec::new();
-    for folder in folders_with(files, "package.json") {
-        let Ok(path) = folder.join("package.json") else { continue };
-        let manifest: Map<String, Value> = match files.text(&path).map(serde_json::from_str) {
-            Ok(Ok(manifest)) => manifest,
-            Ok(Err(error)) => {
-                notes.push(format!("`{path}` is not read: {error}"));
-                continue;
-            }
-            Err(error) => {
-                notes.push(format!("{error}: not checked"));
-                continue;
-            }
-        };
-        let member = workspaces.iter().any(|root| folder.is_within(root));
-        let package = Package { files, folder: &folder, manifest: &manifest, member };
-        if manifest.contains_key("workspaces") {
-            workspaces.push(folder.clone());
-        }
+    for (folder, manifest) in &manifests {
+        let root = members.get(folder).and_then(|root| manifests.get_key_value(root));
+        let package = Package { files, folder, manifest, root };
         for (lock, tool) in [("yarn.lock", "yarn"), ("pnpm-lock.yaml", "pnpm")] {
             if package.has(lock) && !package.has("package-lock.json") {
-                notes.push(format!(
+                detected.notes.push(format!(
                     "{} is installed by {tool}; hob installs it by npm",
-                    shown(&folder, "package.json")
+                    shown(folder, "package.json")
                 ));
             }
         }
-        projects.extend(package.project(notes));
+        let project = package.project();
+        let is_root = members.values().any(|root| root == folder);
+        if !project.checks.is_empty() {
+            projects.push(project);
+            continue;
+        }
+        if root.is_none() && !is_root {
+            detected.notes.push(format!("{} names no tests", shown(folder, "package.json")));
+        }
+        // What it installs may be what a definition's own commands need.
+        if is_root || folder.is_root() {
+            projects.push(project);
+        }
     }
     projects
+}
+
+fn manifests(files: &FileSet, detected: &mut Detected) -> BTreeMap<RepoPath, Map<String, Value>> {
+    let mut manifests = BTreeMap::new();
+    for folder in folders_with(files, "package.json") {
+        let Ok(path) = folder.join("package.json") else { continue };
+        match files.text(&path).map(serde_json::from_str) {
+            Ok(Ok(manifest)) => {
+                manifests.insert(folder, manifest);
+            }
+            Ok(Err(error)) => detected.left_out.push(format!("`{path}` is not read: {error}")),
+            Err(error) => detected.left_out.push(format!("{error}: not checked")),
+        }
+    }
+    manifests
+}
+
+/// The folder of each workspace's member with that of its root.
+fn members(
+    manifests: &BTreeMap<RepoPath, Map<String, Value>>,
+    detected: &mut Detected,
+) -> BTreeMap<RepoPath, RepoPath> {
+    let mut members = BTreeMap::new();
+    for (root, manifest) in manifests {
+        let Some(workspaces) = manifest.get("workspaces") else { continue };
+        // npm knows no workspaces inside workspaces. Folders come sorted: outer ones first.
+        if members.contains_key(root) {
+            continue;
+        }
+        let list = workspaces.get("packages").unwrap_or(workspaces).as_array();
+        let patterns: Vec<String> =
+            list.into_iter().flatten().filter_map(|p| p.as_str().map(str::to_owned)).collect();
+        let (yes, no) = match workspace_globs(&patterns) {
+            Ok(globs) => globs,
+            Err(error) => {
+                let place = shown(root, "package.json");
+                detected.left_out.push(format!("`workspaces` of {place} is not read: {error}"));
+                continue;
+            }
+        };
+        for folder in manifests.keys().filter(|folder| folder.is_within(root) && *folder != root) {
+            let below = folder.as_str().strip_prefix(root.as_str()).unwrap_or_default();
+            let below = below.trim_start_matches('/');
+            if yes.is_match(below) && !no.is_match(below) {
+                members.entry(folder.clone()).or_insert_with(|| root.clone());
+            }
+        }
+    }
+    members
 }
 
 /// Whether node's own runner takes this file for a test.
@@ -80,11 +130,13 @@ pub(super) fn is_test_file(path: &RepoPath) -> bool {
             || path.parent().as_str().split('/').any(|part| part == "test"))
 }
 
+#[derive(Clone, Copy)]
 struct Package<'a> {
     files: &'a FileSet,
     folder: &'a RepoPath,
     manifest: &'a Map<String, Value>,
-    member: bool,
+    /// The workspace that it is a member of.
+    root: Option<(&'a RepoPath, &'a Map<String, Value>)>,
 }
 
 /// A shell line with the name of its origin.
@@ -95,40 +147,43 @@ struct Line {
 }
 
 impl Package<'_> {
-    fn project(&self, notes: &mut Vec<String>) -> Option<Project> {
-        let setup = self.setup();
-        let lines = self.lines();
-        if lines.is_empty() {
-            if !self.member {
-                notes.push(format!("{} names no tests", shown(self.folder, "package.json")));
-            }
-            return None;
-        }
-        let checks = lines.into_iter().map(|line| Check {
+    fn project(&self) -> Project {
+        // A workspace is installed whole, by its root.
+        let whole = self.root.map_or(*self, |(folder, manifest)| Self {
+            files: self.files,
+            folder,
+            manifest,
+            root: None,
+        });
+        let (setup, is_locked) = whole.setup();
+        let checks = self.lines().into_iter().map(|line| Check {
             setup: setup.clone(),
             command: test_env(
                 Exec::new(line.argv, "run the tests").in_folder(self.folder.clone()),
                 line.format,
             ),
             format: line.format,
+            narrower: None,
+            is_locked,
             origin: line.origin,
         });
         let checks = checks.collect();
-        Some(Project { ecosystem: Ecosystem::Npm, setup, activate: None, checks })
+        Project { ecosystem: Ecosystem::Npm, setup, is_locked, activate: None, checks }
     }
 
-    fn setup(&self) -> Vec<Exec> {
+    /// What installs it, and whether that is the same on any day.
+    fn setup(&self) -> (Vec<Exec>, bool) {
         let quiet = ["--no-audit", "--no-fund"];
         let step = |words: &[&str]| {
             let argv = ["npm"].iter().chain(words).chain(&quiet).copied();
             vec![Exec::new(argv, "install dependencies").in_folder(self.folder.clone())]
         };
         if self.has("package-lock.json") || self.has("npm-shrinkwrap.json") {
-            step(&["ci"])
-        } else if self.member || !self.needs_anything() {
-            Vec::new()
+            (step(&["ci"]), true)
+        } else if self.needs_anything() {
+            (step(&["install", "--no-package-lock"]), false)
         } else {
-            step(&["install", "--no-package-lock"])
+            (Vec::new(), true)
         }
     }
 

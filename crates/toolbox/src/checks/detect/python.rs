@@ -10,7 +10,7 @@ use domain::dependency::Ecosystem;
 use domain::exec::Exec;
 
 use super::requirements::{self, Layout};
-use super::{NOT_OURS, Project, in_foreign_folder, shell, shown, test_env};
+use super::{Detected, NOT_OURS, Project, in_foreign_folder, shell, shown, test_env};
 use crate::files::FileSet;
 
 /// Where a project's environment is made; machines do not share it.
@@ -48,7 +48,7 @@ fn is_test_folder(name: &str) -> bool {
 }
 
 /// The projects that have tests; one inside another only where it can be installed by itself.
-pub(super) fn projects(files: &FileSet, notes: &mut Vec<String>) -> Vec<Project> {
+pub(super) fn projects(files: &FileSet, detected: &mut Detected) -> Vec<Project> {
     let mut roots: BTreeSet<RepoPath> = BTreeSet::new();
     for path in files.paths().filter(|path| MARKS.contains(&path.file_name())) {
         let folder = path.parent();
@@ -84,11 +84,12 @@ pub(super) fn projects(files: &FileSet, notes: &mut Vec<String>) -> Vec<Project>
         match project(files, &layout, tests, number) {
             Some(project) => projects.push(project),
             None if layout.is_python() => {
-                notes.push(format!("{} has no Python tests", shown(folder, "")));
+                detected.notes.push(format!("{} has no Python tests", shown(folder, "")));
             }
             None => {}
         }
-        notes.extend(layout.notes);
+        detected.notes.extend(layout.notes);
+        detected.left_out.extend(layout.unread);
     }
     projects
 }
@@ -135,6 +136,8 @@ fn project(
         setup: setup.clone(),
         command: test_env(command, format),
         format,
+        narrower: None,
+        is_locked: layout.is_locked(),
         origin: format!(
             "the tests of {}",
             if folder.is_root() { "the repository" } else { folder.as_str() }
@@ -143,6 +146,7 @@ fn project(
     Some(Project {
         ecosystem: Ecosystem::Python,
         setup,
+        is_locked: layout.is_locked(),
         activate: Some(activate),
         checks: vec![check],
     })

@@ -7,6 +7,7 @@
 use domain::RepoPath;
 use domain::exec::Exec;
 
+use super::shown;
 use crate::files::FileSet;
 
 /// Words that name what tests need, the closest first.
@@ -25,6 +26,7 @@ pub(super) struct Layout {
     /// Whether pip can install the project itself.
     pub(super) is_installable: bool,
     pub(super) notes: Vec<String>,
+    pub(super) unread: Vec<String>,
     has_marks: bool,
     uv_lock: bool,
     uv_extras: Vec<String>,
@@ -53,7 +55,9 @@ impl Layout {
         if let Some(text) = text("pyproject.toml") {
             match text.parse::<toml::Table>() {
                 Ok(table) => layout.pyproject(&table),
-                Err(error) => layout.notes.push(format!("pyproject.toml is not read: {error}")),
+                Err(error) => layout
+                    .unread
+                    .push(format!("`{}` is not read: {error}", shown(folder, "pyproject.toml"))),
             }
         }
         if let Some(text) = text("setup.cfg") {
@@ -90,6 +94,12 @@ impl Layout {
     /// Whether this is a Python project at all, and not a folder with some requirements file.
     pub(super) fn is_python(&self) -> bool {
         self.has_marks
+    }
+
+    /// Whether the commands install the same on any day: with a lock or hashes, and nothing beside them.
+    pub(super) fn is_locked(&self) -> bool {
+        (self.uv_lock && self.knows_pytest)
+            || (self.hashed && self.installs_pytest && self.packages.is_empty())
     }
 
     /// The commands that make an environment with all that the tests need.

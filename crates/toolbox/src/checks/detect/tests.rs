@@ -30,6 +30,7 @@ fn shown(detected: &Detected) -> String {
         lines.extend(check.setup.iter().map(|step| format!("  {}", line(step))));
         lines.push(format!("{} | {:?} | {}", line(&check.command), check.format, check.origin));
     }
+    lines.extend(detected.left_out.iter().map(|line| format!("left out: {line}")));
     lines.extend(detected.notes.iter().map(|note| format!("note: {note}")));
     let fresh = Exec::new(["sh", "-c", FRESH_ENVIRONMENT, "sh"], "").display();
     lines.join("\n").replace(&fresh, "(fresh environment)")
@@ -77,8 +78,83 @@ fn a_workspace_is_tested_whole_and_once() {
     ]), @r"
       cargo generate-lockfile
       cargo fetch
-    cargo test --offline --no-fail-fast | CargoTest | Cargo.toml
+    cargo test --offline --workspace --no-fail-fast | CargoTest | Cargo.toml
     ");
+}
+
+#[test]
+fn the_default_members_stand_in_where_the_whole_workspace_cannot_be_built() {
+    let with = |more: &str| {
+        let manifest = format!("[workspace]\nmembers = [\"a\", \"b\"]\n{more}");
+        detect(&tree(&[("Cargo.toml", &manifest)])).checks.remove(0).narrower
+    };
+    let narrower = with("default-members = [\"a\"]").unwrap();
+    assert_eq!(narrower.display(), "cargo test --offline --no-fail-fast");
+    assert_eq!(with(""), None);
+}
+
+#[test]
+fn members_of_a_workspace_are_set_up_with_their_root_and_others_by_themselves() {
+    let test = r#"{"scripts":{"test":"node test.js"},"dependencies":{"a":"1"}}"#;
+    let root = r#"{"workspaces":["packages/*","!packages/old"]}"#;
+    assert_snapshot!(found(&[
+        ("package.json", root),
+        ("package-lock.json", ""),
+        ("packages/a/package.json", test),
+        ("packages/b/package.json", test),
+        ("packages/old/package.json", test),
+        ("examples/x/package.json", test),
+        ("examples/x/package-lock.json", ""),
+    ]), @r"
+      npm ci --no-audit --no-fund (in examples/x)
+    npm test (in examples/x) | JavaScript | scripts.test of examples/x/package.json
+      npm ci --no-audit --no-fund
+    npm test (in packages/a) | JavaScript | scripts.test of packages/a/package.json
+      npm ci --no-audit --no-fund
+    npm test (in packages/b) | JavaScript | scripts.test of packages/b/package.json
+      npm install --no-package-lock --no-audit --no-fund (in packages/old)
+    npm test (in packages/old) | JavaScript | scripts.test of packages/old/package.json
+    ");
+    // Without a lock the root is installed as well, and what the definition names finds it too.
+    let files = [
+        ("package.json", r#"{"workspaces":{"packages":["./packages/*"]}}"#),
+        ("packages/a/package.json", test),
+    ];
+    assert_snapshot!(found(&files), @r"
+      npm install --no-package-lock --no-audit --no-fund
+    npm test (in packages/a) | JavaScript | scripts.test of packages/a/package.json
+    ");
+    assert_snapshot!(shown(&from_commands(&tree(&files[..1]), &["npm run all".to_owned()])), @r"
+      npm install --no-package-lock --no-audit --no-fund
+    npm run all | JavaScript | the definition
+    ");
+}
+
+#[test]
+fn projects_beyond_the_most_are_named_as_left_out() {
+    let paths: Vec<String> = (10..33).map(|n| format!("p{n}/Cargo.toml")).collect();
+    let files: Vec<(&str, &str)> =
+        paths.iter().map(|path| (path.as_str(), "[package]\nname = \"a\"")).collect();
+    let detected = detect(&tree(&files));
+    assert_eq!(detected.checks.len(), 20);
+    assert_snapshot!(detected.left_out.join("\n"), @"of 23 projects the checks of the first 20 are run, not those of p30/Cargo.toml, p31/Cargo.toml, p32/Cargo.toml");
+}
+
+#[test]
+fn what_is_installed_the_same_on_any_day_is_told_from_what_is_not() {
+    let locked = |files: &[(&str, &str)]| detect(&tree(files)).checks[0].is_locked;
+    let (cargo, npm) =
+        ("[package]\nname = \"a\"", r#"{"scripts":{"test":"jest"},"dependencies":{"a":"1"}}"#);
+    assert!(locked(&[("Cargo.toml", cargo), ("Cargo.lock", "")]));
+    assert!(!locked(&[("Cargo.toml", cargo)]));
+    assert!(locked(&[("package.json", npm), ("package-lock.json", "")]));
+    assert!(!locked(&[("package.json", npm)]));
+    assert!(!locked(&[("requirements.txt", "a"), ("test_a.py", "import pytest")]));
+    assert!(!locked(&[("requirements.txt", "a==1"), ("test_a.py", "import pytest")]));
+    assert!(locked(&[
+        ("requirements.txt", "pytest==8 --hash=sha256:00"),
+        ("test_a.py", "import pytest")
+    ]));
 }
 
 #[test]
@@ -192,8 +268,8 @@ fn hashes_and_tox_are_understood() {
 fn a_tree_without_checks_says_so() {
     assert_snapshot!(found(&[("Makefile", "test:")]), @"note: no checks found: there is no Cargo.toml, no test script of npm, and no Python test");
     assert_snapshot!(found(&[("Cargo.toml", "<<<<<<< ours"), ("package.json", "{")]), @r"
-    note: `Cargo.toml` is not read: TOML parse error at line 1, column 9 | 1 | <<<<<<< ours | ^ key with no value, expected `=`
-    note: `package.json` is not read: EOF while parsing an object at line 1 column 1
+    left out: `Cargo.toml` is not read: TOML parse error at line 1, column 9 | 1 | <<<<<<< ours | ^ key with no value, expected `=`
+    left out: `package.json` is not read: EOF while parsing an object at line 1 column 1
     note: no checks found: there is no Cargo.toml, no test script of npm, and no Python test
     ");
 }

@@ -151,7 +151,7 @@ fn members(
         if members.contains_key(root) {
             continue;
         }
-        let (yes, no) = match globs(&manifest.workspaces) {
+        let (yes, no) = match workspace_globs(&manifest.workspaces) {
             Ok(globs) => globs,
             Err(error) => {
                 let detail = format!("`workspaces`: {error}");
@@ -171,7 +171,7 @@ fn members(
 }
 
 /// The globs that choose workspaces, and those that take some back.
-fn globs(patterns: &[String]) -> Result<(GlobSet, GlobSet), globset::Error> {
+pub(crate) fn workspace_globs(patterns: &[String]) -> Result<(GlobSet, GlobSet), globset::Error> {
     let (mut yes, mut no) = (GlobSetBuilder::new(), GlobSetBuilder::new());
     for pattern in patterns {
         let (set, pattern) = match pattern.strip_prefix('!') {
