@@ -177,7 +177,8 @@ impl Comparison {
     }
 
     fn by_exit(&mut self, base: Option<i32>, after: i32, again: Option<i32>) {
-        if again.is_some_and(|again| (again == 0) != (after == 0)) && self.flaky.is_empty() {
+        let differs = again.is_some_and(|again| (again == 0) != (after == 0));
+        if differs && self.flaky.is_empty() && !self.is_broken() {
             self.flaky.push(COMMAND.to_owned());
         }
         if after == 0 || again == Some(0) || self.is_broken() {
