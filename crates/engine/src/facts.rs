@@ -7,7 +7,8 @@ use domain::report::{CheckReport, ProposalReport};
 use domain::{Actor, CommitId, Digest, EventId, MachineId, TreeId};
 use serde::{Deserialize, Serialize};
 
-/// The document. Its shape is versioned by `v`; a newer one than we know is refused.
+/// The document. Its shape is versioned by `v`; a newer one than we know is refused. Whatever was added since the first
+/// one has a default, so that older runs stay readable.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Facts {
@@ -16,37 +17,52 @@ pub(crate) struct Facts {
     /// What was asked for, so that the run can go on in another process.
     pub(crate) request: Request,
     /// The branch that a merge would move; nothing where HEAD is detached.
+    #[serde(default)]
     pub(crate) branch: Option<String>,
     /// The commit that the work starts from.
+    #[serde(default)]
     pub(crate) base: Option<CommitId>,
     /// Whether the repository's history ends early.
+    #[serde(default)]
     pub(crate) shallow: bool,
     /// Remarks for people: a dirty work tree, skipped paths.
+    #[serde(default)]
     pub(crate) notes: Vec<String>,
     /// What the brain came to.
+    #[serde(default)]
     pub(crate) outcome: Option<OutcomeFacts>,
     /// The change as the host read it.
+    #[serde(default)]
     pub(crate) change: Option<ChangeFacts>,
     /// The checks, before and after.
+    #[serde(default)]
     pub(crate) checks: Vec<CheckReport>,
     /// What a person should know of the checks that were found, or that there are none.
+    #[serde(default)]
     pub(crate) check_notes: Vec<String>,
     /// What of the tree is not checked, or could not be read to find its checks.
     #[serde(default)]
     pub(crate) checks_left_out: Vec<String>,
     /// Whether something about the checks makes the result incomplete.
+    #[serde(default)]
     pub(crate) checks_incomplete: bool,
     /// What governance says.
+    #[serde(default)]
     pub(crate) verdict: Option<Verdict>,
     /// The proposal, own or found.
+    #[serde(default)]
     pub(crate) proposal: Option<ProposalReport>,
     /// The machines.
+    #[serde(default)]
     pub(crate) machines: MachineFacts,
     /// What the last attempt did and why it failed.
+    #[serde(default)]
     pub(crate) previous: Option<PreviousFacts>,
     /// Where the time went, in milliseconds.
+    #[serde(default)]
     pub(crate) spent: SpentMillis,
     /// The reason of the ending, in one sentence.
+    #[serde(default)]
     pub(crate) reason: String,
 }
 
@@ -202,3 +218,6 @@ impl Facts {
         serde_json::to_value(self).expect("facts are plain data with text keys")
     }
 }
+
+#[cfg(test)]
+mod tests;

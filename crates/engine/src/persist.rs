@@ -174,7 +174,8 @@ mod tests {
         run.state = state;
         run.failures = FailureClass::ALL
             .map(|class| {
-                let work = class.counts_as_attempt().then(|| domain::Digest::of(b"work"));
+                let work =
+                    matches!(class, FailureClass::Agent).then(|| domain::Digest::of(b"work"));
                 Failure { attempt: 1, step: "act".into(), class, reason: "why".into(), work }
             })
             .to_vec();

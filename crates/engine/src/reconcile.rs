@@ -1,5 +1,4 @@
-//! Reconcilers: idempotent, without input, signalled and periodic. Restart, missed signal and normal
-//! path are one code path.
+//! Reconcilers: idempotent, without input, at the start and periodic. Restart and normal path are one code path.
 
 mod leases;
 mod ledger;
@@ -13,23 +12,27 @@ use crate::error::HouseError;
 use crate::house::House;
 use crate::supervise::{Task, spawn};
 
-/// How often each is done without a signal.
+/// How often each is done.
 const PERIOD: Duration = Duration::from_secs(15);
 
 impl House {
-    /// Does everything once.
+    /// Does everything once; what one reconciler could not do holds no other up. What was written is sealed at the end.
+    ///
+    /// # Errors
+    /// The first that there was.
     pub async fn reconcile(&self) -> Result<(), HouseError> {
-        let cleared = self.clear_what_is_left().await;
-        // What was written is sealed, whatever else could not be done.
+        let buried = self.bury_the_dead().await;
+        let reclaimed = self.reclaim_machines().await;
+        let drained = self.drain_all().await;
+        let followed = self.follow_proposals().await;
         let sealed = self.seal().await;
-        cleared.and(sealed)
-    }
-
-    async fn clear_what_is_left(&self) -> Result<(), HouseError> {
-        self.bury_the_dead().await?;
-        self.reclaim_machines().await?;
-        self.drain_all().await?;
-        self.follow_proposals().await
+        let done = [buried, reclaimed, drained, followed, sealed];
+        let mut failed = done.into_iter().filter_map(Result::err);
+        let Some(first) = failed.next() else { return Ok(()) };
+        for error in failed {
+            tracing::warn!(error = crate::chain(&error), "reconciling waits for the next time");
+        }
+        Err(first)
     }
 
     /// Does everything again and again, until the house is left.

@@ -171,9 +171,9 @@ pub struct RunLine {
     pub reason: String,
 }
 
-/// A row as a line of a list.
-pub(crate) fn run_line(row: &RunRow) -> Result<RunLine, HouseError> {
-    let facts = Facts::read(row.id, &row.facts)?;
+/// A row as a line of a list. One whose facts cannot be read is a line too, which says so.
+pub(crate) fn run_line(row: &RunRow) -> RunLine {
+    let facts = Facts::read(row.id, &row.facts);
     let run = crate::persist::from_record(&row.run);
     let detail = match &run.state {
         State::Queued => String::new(),
@@ -183,14 +183,18 @@ pub(crate) fn run_line(row: &RunRow) -> Result<RunLine, HouseError> {
         State::Stopping { step } => step.name().to_owned(),
         State::Ended { ending } => ending.name().to_owned(),
     };
-    Ok(RunLine {
+    let (repository, why) = match &facts {
+        Ok(facts) => (&facts.request.source, reason(facts, &run)),
+        Err(error) => (&row.repository, error.to_string()),
+    };
+    RunLine {
         run: row.id,
         agent: row.agent.name.clone(),
-        repository: facts.request.source.clone(),
+        repository: repository.clone(),
         state: run.state.name().to_owned(),
         detail,
         accepted: run.accepted.to_string(),
         updated: row.updated.to_string(),
-        reason: reason(&facts, &run).lines().next().unwrap_or_default().to_owned(),
-    })
+        reason: why.lines().next().unwrap_or_default().to_owned(),
+    }
 }

@@ -68,14 +68,6 @@ impl FailureClass {
     pub const ALL: [Self; 5] =
         [Self::Infrastructure, Self::Agent, Self::Checks, Self::Policy, Self::Budget];
 
-    /// Whether a failure of this class uses up an attempt.
-    pub const fn counts_as_attempt(self) -> bool {
-        match self {
-            Self::Agent | Self::Checks => true,
-            Self::Infrastructure | Self::Policy | Self::Budget => false,
-        }
-    }
-
     /// The class's name.
     pub const fn name(self) -> &'static str {
         match self {

@@ -125,6 +125,9 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// The signed checkpoints, oldest first.
     async fn checkpoints(&self) -> Result<Vec<Checkpoint>, Error>;
 
+    /// The newest signed checkpoint, if there is one.
+    async fn newest_checkpoint(&self) -> Result<Option<Checkpoint>, Error>;
+
     /// Reads everything and says what is wrong with it, by place; nothing where all is well.
     async fn check_integrity(&self) -> Result<Vec<Damage>, Error>;
 }

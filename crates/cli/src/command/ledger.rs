@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::io::{BufReader, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use domain::Actor;
 use engine::request::ledger::{By, Erasable, ProofVerified, Verified, verify_export, verify_proof};
+use tempfile::NamedTempFile;
 
 use crate::exit::{Exit, Failure};
 use crate::mouth;
@@ -37,7 +39,14 @@ pub(crate) async fn ledger(settings: &Settings, asked: Ledger) -> Result<Exit, F
         }
         Ledger::Show { run, from, limit, output } => {
             let house = wire_up::house(settings).await?;
-            let entries = house.show_ledger(run, from, limit).await?;
+            let mut entries = house.show_ledger(run, from, one_more(limit)).await?;
+            if limit > 0 && entries.len() > limit {
+                let next = entries.get(limit).map_or(from, |entry| entry.index);
+                entries.truncate(limit);
+                mouth::say(&format!(
+                    "note: {limit} entries are shown, and there are more: add `--from {next}`, or `--limit`"
+                ));
+            }
             if output.json {
                 mouth::json(&entries)?;
             } else {
@@ -58,10 +67,10 @@ pub(crate) async fn ledger(settings: &Settings, asked: Ledger) -> Result<Exit, F
                 return Ok(Exit::Done);
             }
             let path = settings.cwd.join(file);
-            let io = |error: std::io::Error| unwritable(&path, &error);
-            let mut out = std::io::BufWriter::new(std::fs::File::create(&path).map_err(io)?);
+            let mut out = std::io::BufWriter::new(half(&path)?);
             house.export_ledger(&mut out).await?;
-            out.into_inner().map_err(|error| io(error.into_error()))?.sync_all().map_err(io)?;
+            let out = out.into_inner().map_err(|error| unwritable(&path, &error.into_error()))?;
+            keep(out, &path)?;
             mouth::say(&format!("wrote {}", path.display()));
             Ok(Exit::Done)
         }
@@ -75,6 +84,11 @@ pub(crate) async fn ledger(settings: &Settings, asked: Ledger) -> Result<Exit, F
             erase(settings, what, &reason).await
         }
     }
+}
+
+/// What is asked for to see whether there is more than is shown; 0 stays what it means: all that one read gives back.
+pub(crate) const fn one_more(limit: usize) -> usize {
+    if limit == 0 { 0 } else { limit.saturating_add(1) }
 }
 
 async fn erase(settings: &Settings, what: Option<Erasable>, reason: &str) -> Result<Exit, Failure> {
@@ -200,9 +214,27 @@ fn write(settings: &Settings, file: &Path, bytes: &[u8]) -> Result<Exit, Failure
         return Ok(Exit::Done);
     }
     let path = settings.cwd.join(file);
-    let io = |error: std::io::Error| unwritable(&path, &error);
-    let mut out = std::fs::File::create(&path).map_err(io)?;
-    out.write_all(bytes).and_then(|()| out.sync_all()).map_err(io)?;
+    let mut out = half(&path)?;
+    out.write_all(bytes).map_err(|error| unwritable(&path, &error))?;
+    keep(out, &path)?;
     mouth::say(&format!("wrote {}", path.display()));
     Ok(Exit::Done)
+}
+
+/// A file beside `path` that takes its place once it is whole: what was there before stays until then.
+fn half(path: &Path) -> Result<NamedTempFile, Failure> {
+    let folder = path.parent().unwrap_or_else(|| Path::new("/"));
+    let permissions = std::fs::Permissions::from_mode(0o644);
+    tempfile::Builder::new()
+        .prefix(".hob-")
+        .permissions(permissions)
+        .tempfile_in(folder)
+        .map_err(|error| unwritable(path, &error))
+}
+
+fn keep(half: NamedTempFile, path: &Path) -> Result<(), Failure> {
+    let io = |error: std::io::Error| unwritable(path, &error);
+    half.as_file().sync_all().map_err(io)?;
+    half.persist(path).map_err(|error| io(error.error))?;
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 use domain::{Actor, RunId};
 
+use crate::command::ledger::one_more;
 use crate::command::{logs, run};
 use crate::exit::{Exit, Failure};
 use crate::settings::Settings;
@@ -24,7 +25,13 @@ pub(crate) async fn runs(settings: &Settings, asked: Runs) -> Result<Exit, Failu
     match asked {
         Runs::List { unfinished, limit, output } => {
             let house = wire_up::house(settings).await?;
-            let lines = house.list_runs(unfinished, limit).await?;
+            let mut lines = house.list_runs(unfinished, one_more(limit)).await?;
+            if limit > 0 && lines.len() > limit {
+                lines.truncate(limit);
+                mouth::say(&format!(
+                    "note: the newest {limit} runs are shown, and there are more: name a greater `--limit`"
+                ));
+            }
             if output.json {
                 mouth::json(&lines)?;
             } else {

@@ -116,3 +116,37 @@ fn a_merge_that_was_done_and_not_written_down_is_told_later_with_the_name_of_who
     assert!(!told.iter().any(|entry| entry["action"] == "proposal.answer_failed"));
     house.is_tidy();
 }
+
+#[test]
+fn what_is_cut_from_a_list_is_said_and_an_export_takes_the_place_of_another_only_when_whole() {
+    let house = Household::with_sample();
+    for _ in 0..2 {
+        let run = crate::ledger::accepted(&house);
+        house.hob(&["runs", "cancel", &run]).expect(0);
+    }
+    let cut = house.hob(&["runs", "list", "--limit", "1", "--json"]).expect(0);
+    assert_eq!(cut.json().as_array().map(Vec::len), Some(1));
+    assert!(cut.said.contains("there are more") && cut.said.contains("--limit"), "{}", cut.said);
+    let whole = house.hob(&["runs", "list", "--limit", "2"]).expect(0);
+    assert!(!whole.said.contains("there are more"), "{}", whole.said);
+    let all = entries(&house, 0).len();
+    let cut = house.hob(&["ledger", "show", "--limit", "3"]).expect(0);
+    assert_eq!(cut.out.lines().count(), 3);
+    assert!(cut.said.contains("`--from 3`"), "{}", cut.said);
+    let whole = house.hob(&["ledger", "show", "--limit", &all.to_string()]).expect(0);
+    assert!(!whole.said.contains("there are more"), "{}", whole.said);
+
+    house.hob(&["ledger", "export", "log.jsonl"]).expect(0);
+    let good = std::fs::read(house.beside("log.jsonl")).unwrap();
+    // An entry that cannot be read any more: the export fails in the middle.
+    let base = rusqlite::Connection::open(house.data().join("store/store.sqlite")).unwrap();
+    let damage =
+        "PRAGMA ignore_check_constraints = ON; UPDATE ledger SET leaf_hash = x'00' WHERE idx = 2";
+    base.execute_batch(damage).unwrap();
+    drop(base);
+    let failed = house.hob(&["ledger", "export", "log.jsonl"]);
+    assert_ne!(failed.code, Some(0), "{failed:?}");
+    assert_eq!(std::fs::read(house.beside("log.jsonl")).unwrap(), good);
+    let left = crate::household::names(&house.beside(""));
+    assert!(!left.iter().any(|name| name.starts_with(".hob-")), "{left:?}");
+}

@@ -8,6 +8,7 @@ use store::record::{AgentVersion, RunState};
 use store::transaction::{Transaction, Write};
 
 use super::*;
+use crate::audit::Note;
 use crate::commit::Along;
 use crate::facts::Request;
 use crate::progress::Silent;
@@ -117,4 +118,32 @@ async fn a_step_that_failed_is_told_with_whose_fault_it_was_and_when_it_is_tried
         panic!("it is tried again")
     };
     assert_eq!(told.facts["retry_at"], at.to_string());
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_be_read_holds_up_neither_the_list_nor_the_other_runs_nor_the_seal() {
+    let place = Place::new();
+    let house = place.house().await;
+    let proposal = ProposalId::fresh(&SystemClock);
+    let mut strange = run_in(&house, State::Proposed { proposal }).await;
+    strange.facts = serde_json::json!({ "v": 1, "written_by": "somebody else" });
+    let (id, run) = (strange.id, strange.run.clone());
+    let note = Note::new("sample.told", "something is to be sealed");
+    let mut tx = crate::commit::written(&house.scribe_of_house(&Actor::house()), vec![note]);
+    tx.runs = vec![Write::Update(strange)];
+    house.commit(tx).await.unwrap();
+    let good = run_in(&house, crate::persist::from_record(&run).state).await;
+
+    let lines = house.list_runs(false, 10).await.unwrap();
+    assert_eq!(lines.iter().map(|line| line.run).collect::<Vec<_>>(), [good.id, id]);
+    assert!(lines[1].reason.contains("cannot be read"), "{:?}", lines[1]);
+    assert_eq!(lines[1].repository, "/somewhere");
+
+    // A reconciler that cannot do its part: the folder of workers is gone.
+    std::fs::remove_dir_all(house.settings.workers()).unwrap();
+    std::fs::write(house.settings.workers(), "a file").unwrap();
+    assert!(house.reconcile().await.is_err());
+    let rows = house.store.ledger_hash_rows().await.unwrap();
+    assert_eq!(rows.sealed, house.store.ledger_size().await.unwrap());
+    assert!(rows.sealed > 0);
 }

@@ -33,7 +33,7 @@ impl House {
         self.refuse_another_history().await?;
         self.wrote.store(false, Ordering::Relaxed);
         while self.seal_some().await? {}
-        if let Some(newest) = self.store.checkpoints().await?.pop() {
+        if let Some(newest) = self.store.newest_checkpoint().await? {
             self.failpoint.hit("ledger-sealed");
             self.keep_checkpoint(&newest.note, newest.size)?;
         }
@@ -108,7 +108,7 @@ impl House {
     }
 
     async fn seal_some(&self) -> Result<bool, HouseError> {
-        let newest = self.store.checkpoints().await?.pop();
+        let newest = self.store.newest_checkpoint().await?;
         let size = newest.as_ref().map_or(0, |checkpoint| checkpoint.size);
         let rows = self.store.ledger_rows(size, SEAL_ROWS_MAX).await?;
         if rows.is_empty() {
@@ -143,7 +143,7 @@ impl House {
     /// Where the log stands now.
     pub(crate) async fn ledger_standing(&self) -> Result<Standing, HouseError> {
         use base64::Engine as _;
-        let newest = self.store.checkpoints().await?.pop();
+        let newest = self.store.newest_checkpoint().await?;
         let (size, root) = newest.map_or((0, String::new()), |checkpoint| {
             (checkpoint.size, base64::engine::general_purpose::STANDARD.encode(checkpoint.root))
         });

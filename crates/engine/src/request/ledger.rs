@@ -264,7 +264,7 @@ impl House {
     pub async fn prove_run(&self, run: RunId) -> Result<String, HouseError> {
         self.load(run).await?;
         self.seal().await?;
-        let newest = self.store.checkpoints().await?.pop();
+        let newest = self.store.newest_checkpoint().await?;
         let newest =
             newest.ok_or_else(|| HouseError::Inconsistent("nothing is sealed".to_owned()))?;
         let broken = |error: ledger::tree::TreeError| HouseError::Inconsistent(error.to_string());

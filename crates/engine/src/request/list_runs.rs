@@ -15,12 +15,12 @@ impl House {
         limit: usize,
     ) -> Result<Vec<RunLine>, HouseError> {
         let filter = RunFilter { unfinished, limit, ..RunFilter::default() };
-        self.store.runs(filter).await?.iter().map(run_line).collect()
+        Ok(self.store.runs(filter).await?.iter().map(run_line).collect())
     }
 
     /// One run as a line.
     pub async fn show_run(&self, run: RunId) -> Result<RunLine, HouseError> {
-        run_line(&self.load(run).await?)
+        Ok(run_line(&self.load(run).await?))
     }
 
     /// The runs that are under way or wait to go on, oldest first; not those that wait for people.

@@ -12,7 +12,7 @@ use runs::{Limits, Run};
 use serde_json::json;
 use store::error::CommitError;
 use store::port::RunFilter;
-use store::record::{AgentVersion, EventOutcome, OutcomeRow, RunRow};
+use store::record::{AgentVersion, EventOutcome, JournalEntry, OutcomeRow, RunRow};
 use store::transaction::{Guard, Write};
 use toolbox::advisories::Database;
 
@@ -277,6 +277,14 @@ impl House {
             .fact("kind", event.kind.as_str())
             .payload("event", event.payload.clone().into_bytes());
         let mut tx = crate::commit::written(&scribe, vec![note]);
+        tx.journal = vec![JournalEntry {
+            run,
+            at: self.clock.now(),
+            command: json!({ "command": "accept", "event": event.id }),
+            before: "new".to_owned(),
+            after: row.run.state.name().to_owned(),
+            actions: json!([]),
+        }];
         tx.guards = vec![Guard::NoUnfinishedRun { identity: row.identity.clone() }];
         tx.outcomes = vec![OutcomeRow {
             event: event.id,

@@ -73,6 +73,8 @@ pub async fn a_seal_moves_the_log_on_once(store: &Arc<dyn Store>) {
     store.seal(2, hashes(3, 4), checkpoint(3)).await.expect("it is sealed");
     let sealed = store.checkpoints().await.expect("checkpoints are read");
     assert_eq!(sealed, [checkpoint(2), checkpoint(3)]);
+    let newest = store.newest_checkpoint().await.expect("checkpoints are read");
+    assert_eq!(newest, Some(checkpoint(3)));
     let read = store.ledger_hashes(&[3, 0, 4, 2]).await.expect("hashes are read");
     assert_eq!(read, [Some([3; 32]), Some([0; 32]), None, Some([2; 32])]);
 }

@@ -254,12 +254,18 @@ pub(super) fn ledger_hash_rows(conn: &Connection) -> Result<HashRows, Fault> {
 }
 
 pub(super) fn checkpoints(conn: &Connection) -> Result<Vec<Checkpoint>, Fault> {
-    many(conn, "SELECT * FROM checkpoints ORDER BY size", [], |row| {
-        Ok(Checkpoint {
-            size: row.get("size")?,
-            root: row::hash(row, "root")?,
-            note: row.get("note")?,
-            at: row::instant(row, "at")?,
-        })
+    many(conn, "SELECT * FROM checkpoints ORDER BY size", [], checkpoint)
+}
+
+pub(super) fn newest_checkpoint(conn: &Connection) -> Result<Option<Checkpoint>, Fault> {
+    one(conn, "SELECT * FROM checkpoints ORDER BY size DESC LIMIT 1", [], checkpoint)
+}
+
+fn checkpoint(row: &Row<'_>) -> Result<Checkpoint, Fault> {
+    Ok(Checkpoint {
+        size: row.get("size")?,
+        root: row::hash(row, "root")?,
+        note: row.get("note")?,
+        at: row::instant(row, "at")?,
     })
 }

@@ -166,6 +166,10 @@ impl Store for Sqlite {
         self.readers.read(read::checkpoints).await
     }
 
+    async fn newest_checkpoint(&self) -> Result<Option<Checkpoint>, Error> {
+        self.readers.read(read::newest_checkpoint).await
+    }
+
     async fn check_integrity(&self) -> Result<Vec<Damage>, Error> {
         self.readers.read(integrity::check).await
     }
