@@ -171,13 +171,13 @@ fn second_of_ten(breaking: &[usize]) -> Shown {
 }
 
 #[test]
-fn one_that_breaks_among_ten_is_found_in_five_runs_wherever_it_stands() {
+fn one_that_breaks_among_ten_is_found_in_six_runs_wherever_it_stands() {
     for at in 0..10 {
         let shown = second_of_ten(&[at]);
         assert_eq!(shown.outcome.updates.len(), 9, "{}", shown.brief());
         assert_eq!(reasons(&shown.outcome), [(format!("p{at}"), Why::NeedsCodeChange)]);
         assert!(shown.brief().contains("changed its API"), "{}", shown.brief());
-        assert!(checks_run(&shown) <= 5, "{at}: {}", checks_run(&shown));
+        assert!(checks_run(&shown) <= 6, "{at}: {}", checks_run(&shown));
     }
 }
 
