@@ -19,6 +19,8 @@ mod disk_full;
 #[cfg(test)]
 mod forbidden;
 #[cfg(test)]
+mod hollow_checks;
+#[cfg(test)]
 mod household;
 #[cfg(test)]
 mod ledger;
