@@ -24,34 +24,7 @@ pub(crate) async fn runs(settings: &Settings, asked: Runs) -> Result<Exit, Failu
     let actor = Actor::local(&settings.user);
     match asked {
         Runs::List { unfinished, limit, output } => {
-            let house = wire_up::house(settings).await?;
-            let mut lines = house.list_runs(unfinished, one_more(limit)).await?;
-            if limit > 0 && lines.len() > limit {
-                lines.truncate(limit);
-                mouth::say(&format!(
-                    "note: the newest {limit} runs are shown, and there are more: name a greater `--limit`"
-                ));
-            }
-            if output.json {
-                mouth::json(&lines)?;
-            } else {
-                if lines.is_empty() {
-                    mouth::say(nothing_to_list(unfinished));
-                }
-                let rows = lines.into_iter().map(|line| {
-                    [
-                        line.run.to_string(),
-                        line.updated,
-                        line.state,
-                        line.detail,
-                        line.agent,
-                        line.repository,
-                    ]
-                });
-                for line in table::lines(&rows.collect::<Vec<_>>()) {
-                    mouth::data(&line);
-                }
-            }
+            list(settings, unfinished, limit, output).await?;
         }
         Runs::Show { run, output } => {
             let house = wire_up::house(settings).await?;
@@ -93,6 +66,44 @@ pub(crate) async fn runs(settings: &Settings, asked: Runs) -> Result<Exit, Failu
         }
     }
     Ok(Exit::Done)
+}
+
+/// Lists runs, the newest first.
+async fn list(
+    settings: &Settings,
+    unfinished: bool,
+    limit: usize,
+    output: Output,
+) -> Result<(), Failure> {
+    let house = wire_up::house(settings).await?;
+    let mut lines = house.list_runs(unfinished, one_more(limit)).await?;
+    if limit > 0 && lines.len() > limit {
+        lines.truncate(limit);
+        mouth::say(&format!(
+            "note: the newest {limit} runs are shown, and there are more: name a greater `--limit`"
+        ));
+    }
+    if output.json {
+        mouth::json(&lines)?;
+    } else {
+        if lines.is_empty() {
+            mouth::say(nothing_to_list(unfinished));
+        }
+        let rows = lines.into_iter().map(|line| {
+            [
+                line.run.to_string(),
+                line.updated,
+                line.state,
+                line.detail,
+                line.agent,
+                line.repository,
+            ]
+        });
+        for line in table::lines(&rows.collect::<Vec<_>>()) {
+            mouth::data(&line);
+        }
+    }
+    Ok(())
 }
 
 /// Lets runs go on, one after another; the worst of them gives the exit code.
