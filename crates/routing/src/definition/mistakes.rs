@@ -43,19 +43,24 @@ pub fn mistakes(text: &str) -> Vec<Mistake> {
         Ok(tree) => tree,
         Err(error) => return vec![of_yaml(&error)],
     };
-    let mut found = refused_keys(text, &tree);
+    let (mut found, mut missing) = (refused_keys(text, &tree), Vec::new());
     if let Some(refusal) = refusal {
         let before = found.len();
         let schema = super::schema();
         let mut walk = Walk::new(&schema);
         let sound = walk.value(&schema, &tree, "");
         found.extend(walk.found);
+        missing = walk.missing;
         found.extend(of_values(sound, &tree));
-        if found.len() == before {
+        if found.len() == before && missing.is_empty() {
             found.push(of_reading(&refusal, front));
         }
     }
-    found.sort_by_key(|mistake| (mistake.line, mistake.column));
+    // What is written wrong comes first: it may be why something seems to be missing.
+    let place = |mistake: &Mistake| (mistake.line, mistake.column);
+    found.sort_by_key(place);
+    missing.sort_by_key(place);
+    found.extend(missing);
     found
 }
 

@@ -42,7 +42,15 @@ fn every_mistake_is_told_with_its_place_and_a_way_out() {
         let is = |line: &String| line.starts_with(place) && line.contains(words);
         assert!(all.iter().any(is), "{place}{words} is missing in {all:#?}");
     }
-    assert!(all.iter().any(|line| line.contains("`brain` is missing")), "{all:#?}");
+    assert!(!all.iter().any(|line| line.contains("`brain` is missing")), "{all:#?}");
+}
+
+#[test]
+fn what_is_written_wrong_comes_before_what_is_missing() {
+    let all = told("---\nname: bad\nbrian: playbook\n---\n");
+    let words = ["there is no key `brian`", "`playbook` is missing", "`scope` is missing"];
+    assert_eq!(all.len(), words.len(), "{all:#?}");
+    assert!(all.iter().zip(words).all(|(line, words)| line.contains(words)), "{all:#?}");
 }
 
 #[test]

@@ -12,12 +12,14 @@ pub(super) struct Walk<'s> {
     schema: &'s Value,
     /// What does not fit.
     pub(super) found: Vec<Mistake>,
+    /// What is not there.
+    pub(super) missing: Vec<Mistake>,
 }
 
 impl<'s> Walk<'s> {
     /// Begins with the whole schema.
     pub(super) const fn new(schema: &'s Value) -> Self {
-        Self { schema, found: Vec::new() }
+        Self { schema, found: Vec::new(), missing: Vec::new() }
     }
 
     /// What of a value fits; nothing where none of it does.
@@ -126,7 +128,7 @@ impl<'s> Walk<'s> {
         at: Location,
         path: &str,
     ) -> Value {
-        let mut sound = Map::new();
+        let (mut sound, mut misspelt) = (Map::new(), Vec::new());
         let Some(known) = schema["properties"].as_object() else { return sound.into() };
         for (key, value) in map {
             let inner = join(path, &key.value);
@@ -135,7 +137,10 @@ impl<'s> Walk<'s> {
                 continue;
             }
             let hint = match nearest(&key.value, known.keys().map(String::as_str)) {
-                Some(near) => format!("did you mean `{near}`?"),
+                Some(near) => {
+                    misspelt.push(near.clone());
+                    format!("did you mean `{near}`?")
+                }
                 None => {
                     let keys = known.keys().map(String::as_str).collect::<Vec<_>>().join("`, `");
                     format!("the keys here are `{keys}`")
@@ -145,9 +150,12 @@ impl<'s> Walk<'s> {
         }
         let required = schema["required"].as_array().into_iter().flatten();
         for key in required.filter_map(Value::as_str) {
-            if !map.iter().any(|(word, _)| word.value == key) {
-                let inner = join(path, key);
-                self.tell(at, format!("`{inner}` is missing"), SCHEMA_HINT);
+            let is_there = map.iter().any(|(word, _)| word.value == key);
+            // A misspelt key is one mistake, not two.
+            if !is_there && !misspelt.iter().any(|near| near == key) {
+                let (line, column) = place(at);
+                let problem = format!("`{}` is missing", join(path, key));
+                self.missing.push(Mistake { line, column, problem, hint: SCHEMA_HINT.to_owned() });
             }
         }
         sound.into()
