@@ -69,7 +69,7 @@ impl LocalError {
         match self {
             Self::Refused { hint, .. } | Self::Unwritable { hint, .. } => hint.clone(),
             Self::Mirror(error) => error.hint(),
-            Self::Fence(_) => "nothing: a newer action of the run is at work".into(),
+            Self::Fence(_) => "nothing: the run is over, or a newer action of it is at work".into(),
             Self::Elsewhere { merge, publish, .. } => format!(
                 "publish it yourself, and ask again so that hob sees it:\n  {merge}\nor make it a branch there, for a review there:\n  {publish}"
             ),

@@ -7,10 +7,11 @@
 //!     git/        the bare repository: all branches and tags as they are at the source, and `refs/hob/...`; of a
 //!                 source elsewhere its branches are below `refs/remotes/origin`, so that proposals have
 //!                 `refs/heads` to themselves
-//!     fences/     the newest fence of each run
+//!     fences/     the newest fence of each run; `closed` where the run is over
 //!     scratch/    views and quarantines, emptied under the lock
 //! ```
 
+mod forget;
 pub(crate) mod lock;
 mod refresh;
 mod remote;
@@ -19,13 +20,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use domain::{CommitId, Digest, Fence, RunId};
+use domain::{CommitId, Digest, RunId};
 use tempfile::TempDir;
 
 use crate::git::{self, Git};
 use crate::place::{self, Source};
 use crate::tree::{self, Trees};
 use crate::{fence, view};
+pub use forget::Kept;
 use lock::Lock;
 
 /// Why a repository could not be mirrored.
@@ -264,22 +266,6 @@ impl Mirror {
         Trees::open(&self.git_dir())
     }
 
-    /// Forgets what was kept of a run that has ended: its attempts' commits and its fence stay no longer than needed.
-    pub async fn forget(&self, run: RunId, fence: Fence) -> Result<(), MirrorError> {
-        let lock = self.lock().await?;
-        if fence::raise(self, run, fence).is_err() {
-            return Ok(());
-        }
-        let prefix = format!("{}/", attempts_prefix(run));
-        let refs =
-            self.on("for-each-ref").args(["--format=%(refname)", &prefix]).ok().await?.text();
-        for name in refs.lines() {
-            let call = self.on("update-ref").args(["-d", name]);
-            call.input_file(lock.file()?).ok().await?;
-        }
-        Ok(())
-    }
-
     /// The bare repository.
     pub fn git_dir(&self) -> PathBuf {
         self.folder.join("git")
@@ -332,7 +318,10 @@ impl Mirror {
     }
 }
 
+/// Below this the commits of attempts are kept, by run.
+pub(crate) const ATTEMPTS: &str = "refs/hob/attempts";
+
 /// Where the commits of a run's attempts are kept.
 pub(crate) fn attempts_prefix(run: RunId) -> String {
-    format!("refs/hob/attempts/{run}")
+    format!("{ATTEMPTS}/{run}")
 }

@@ -46,11 +46,26 @@ impl Lock {
         tokio::time::timeout(Duration::from_secs(WAIT_MAX_SECONDS), waiting).await.map_err(
             |_| MirrorError::Busy { folder: path.display().to_string(), seconds: WAIT_MAX_SECONDS },
         )??;
+        Ok(Self::taken(file, path))
+    }
+
+    /// Takes the lock where nobody has it.
+    pub(super) fn try_take(path: &Path) -> Result<Option<Self>, MirrorError> {
+        let io = |source| MirrorError::Io { action: format!("lock `{}`", path.display()), source };
+        let file = open(path).map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self::taken(file, path))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(io(source)),
+        }
+    }
+
+    fn taken(file: File, path: &Path) -> Self {
         let me = format!("{:<PID_WIDTH$}\n", std::process::id());
         if let Err(error) = file.write_all_at(me.as_bytes(), 0) {
             tracing::debug!(%error, "others are not told who has a mirror");
         }
-        Ok(Self { file, path: path.to_owned() })
+        Self { file, path: path.to_owned() }
     }
 
     /// Whether somebody has the lock at this moment.

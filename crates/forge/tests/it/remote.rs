@@ -204,7 +204,6 @@ async fn proposal(house: &House) -> (PathBuf, Mirror, MergeRequest) {
     let change = machine.ingest(&mirror, attempt).await.unwrap().change;
     let branch = Branch::of(attempt.run, "n", change.base, change.head);
     forge(&mirror).propose(&branch, Fence(2)).await.unwrap();
-    mirror.forget(attempt.run, Fence(3)).await.unwrap();
     let request = MergeRequest {
         branch,
         target: "main".to_owned(),

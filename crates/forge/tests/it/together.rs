@@ -76,8 +76,21 @@ async fn a_forgotten_run_leaves_nothing_but_its_branch() {
     assert_eq!(kept(&mirror), change.head.as_str());
     let branch = Branch::of(attempt.run, "new", change.base, change.head);
     forge(&mirror).propose(&branch, Fence(2)).await.unwrap();
-    mirror.forget(attempt.run, Fence(3)).await.unwrap();
-    assert_eq!(kept(&mirror), "");
+    let other = crate::house::attempt(1);
+    machine.ingest(&mirror, other).await.unwrap();
+    let only = |run| std::collections::BTreeSet::from([run]);
+    let (nobody, run) = (std::collections::BTreeSet::new(), only(attempt.run));
+    let now = || house.mirrors.kept().unwrap().remove(0);
+    assert_eq!((now().open.len(), now().closed.len()), (2, 0));
+    assert!(house.mirrors.forget(mirror.folder(), &run, &nobody).await.unwrap());
+    let refs = git_in(&mirror.folder().join("git"), &["for-each-ref", "refs/hob"]);
+    assert!(refs.contains(&other.run.to_string()), "{refs}");
+    assert!(!refs.contains(&attempt.run.to_string()), "{refs}");
+    assert_eq!((now().open, now().closed), (only(other.run), run.clone()));
+    let late = forge(&mirror).withdraw(&branch, Fence(u64::MAX)).await.unwrap_err();
+    assert!(late.to_string().contains("after the run was over"), "{late}");
+    assert!(house.mirrors.forget(mirror.folder(), &nobody, &run).await.unwrap());
+    assert_eq!((now().open, now().closed), (only(other.run), nobody));
     assert_eq!(git_in(&place, &["rev-parse", &branch.name]), branch.head.as_str());
 }
 
