@@ -6,6 +6,7 @@ pub mod npm;
 pub mod python;
 #[cfg(test)]
 pub(crate) mod scripted_server;
+pub mod tally;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

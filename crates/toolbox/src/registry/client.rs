@@ -8,7 +8,7 @@
 mod cache;
 mod exchange;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -22,6 +22,7 @@ use tokio::time::Instant;
 
 use self::cache::{Cache, Kept};
 use self::exchange::{Exchange, Outcome, Request};
+use super::tally::{Asked, Tally};
 use super::{Endpoint, RegistryError, Settings};
 
 /// How often a refused or failed request is made before it counts as unreachable.
@@ -71,6 +72,7 @@ pub enum SetUpError {
 #[derive(Debug, Clone)]
 pub struct Client {
     shared: Arc<Shared>,
+    tally: Arc<Tally>,
 }
 
 type Answer = Result<Arc<Fetched>, RegistryError>;
@@ -109,6 +111,7 @@ impl Client {
         let exchange = Exchange::new(settings.timeout_ms, settings.response_max_bytes)?;
         let permits = Semaphore::new(settings.concurrency_max.clamp(1, 1_000));
         Ok(Self {
+            tally: Arc::default(),
             shared: Arc::new(Shared {
                 settings,
                 clock,
@@ -122,6 +125,17 @@ impl Client {
         })
     }
 
+    /// The same client, counting anew what is asked through it and its clones.
+    #[must_use]
+    pub fn counting(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), tally: Arc::default() }
+    }
+
+    /// What was asked of which host since this was last called, through this client and its clones.
+    pub fn take_asked(&self) -> BTreeMap<String, Asked> {
+        self.tally.take()
+    }
+
     /// Asks for `path` below the endpoint's base; `package` is who is asked about, for errors.
     ///
     /// `path` is percent-encoded by the caller where a name needs it. What would leave the base
@@ -133,7 +147,7 @@ impl Client {
         path: &str,
         accept: &str,
     ) -> Result<Arc<Fetched>, RegistryError> {
-        let url = address(endpoint, package, path)?;
+        let url = address(endpoint, package, path).inspect_err(|_| self.refused(endpoint))?;
         self.ask(url, package, accept, endpoint.authorization.as_ref()).await
     }
 
@@ -149,9 +163,10 @@ impl Client {
         page: &Fetched,
         link: &str,
     ) -> Result<Arc<Fetched>, RegistryError> {
-        let garbage = || RegistryError::Garbage {
-            package: package.to_owned(),
-            reason: "it links to what is no address that may be followed".to_owned(),
+        let garbage = || {
+            self.refused(endpoint);
+            let reason = "it links to what is no address that may be followed".to_owned();
+            RegistryError::Garbage { package: package.to_owned(), reason }
         };
         if link.len() > ADDRESS_MAX_BYTES {
             return Err(garbage());
@@ -168,6 +183,12 @@ impl Client {
         self.ask(url, package, ANYTHING, credential).await
     }
 
+    fn refused(&self, endpoint: &Endpoint) {
+        let base = Url::parse(&endpoint.base).ok();
+        let host = base.as_ref().and_then(Url::host_str).unwrap_or_default();
+        self.tally.count(host, |asked| asked.refused += 1);
+    }
+
     async fn ask(
         &self,
         url: Url,
@@ -178,7 +199,22 @@ impl Client {
         let key = cache_key(&url, accept, authorization);
         let request = Request { url, accept, authorization };
         let flight = self.shared.flight(&key);
-        flight.get_or_init(|| Box::pin(self.shared.answer(&key, package, &request))).await.clone()
+        let mut is_first = false;
+        let answer = flight
+            .get_or_init(|| {
+                is_first = true;
+                Box::pin(self.shared.answer((&key, &self.tally), package, &request))
+            })
+            .await
+            .clone();
+        let host = request.url.host_str().unwrap_or_default();
+        if !is_first {
+            self.tally.count(host, |asked| asked.kept += 1);
+        }
+        if !matches!(answer, Ok(_) | Err(RegistryError::NoSuchPackage { .. })) {
+            self.tally.count(host, |asked| asked.failed += 1);
+        }
+        answer
     }
 }
 
@@ -195,16 +231,22 @@ impl Shared {
         flight
     }
 
-    async fn answer(&self, key: &Digest, package: &str, request: &Request<'_>) -> Answer {
+    async fn answer(
+        &self,
+        (key, tally): (&Digest, &Tally),
+        package: &str,
+        request: &Request<'_>,
+    ) -> Answer {
+        let host = request.url.host_str().unwrap_or_default().to_owned();
         let kept = self.cache.load(key).await;
         if let Some(kept) = &kept
             && self.is_fresh(kept)
         {
+            tally.count(&host, |asked| asked.kept += 1);
             return Ok(Arc::new(kept.fetched()));
         }
         let unreachable =
             |reason: String| RegistryError::Unreachable { package: package.to_owned(), reason };
-        let host = request.url.host_str().unwrap_or_default().to_owned();
         let mut last = String::new();
         for attempt in 0..TRIES_MAX {
             if attempt > 0 {
@@ -213,10 +255,17 @@ impl Shared {
             self.wait_for(&host).await;
             let outcome = {
                 let _permit = self.permits.acquire().await.expect("the semaphore is never closed");
+                tally.count(&host, |asked| asked.sent += 1);
                 self.exchange.run(request, kept.as_ref(), self.clock.now()).await
             };
             match outcome {
                 Outcome::Answered(answered) => {
+                    let from = Url::parse(&answered.meta.url).ok();
+                    if let Some(other) =
+                        from.as_ref().and_then(Url::host_str).filter(|other| *other != host)
+                    {
+                        tally.count(other, |asked| asked.sent += 1);
+                    }
                     self.cache.store(key, &answered).await;
                     return Ok(Arc::new(answered.fetched()));
                 }

@@ -71,6 +71,29 @@ async fn a_fresh_answer_is_not_asked_for_again_and_an_older_one_conditionally() 
 }
 
 #[tokio::test]
+async fn whoever_counts_is_told_what_was_asked_in_their_name_and_nobody_else() {
+    let mut scene = Scene::new(|n, _| match n {
+        0 => Reply::new(503, ""),
+        1 => Reply::new(200, "body"),
+        _ => Reply::new(500, ""),
+    });
+    scene.settings.fresh_ms = 1_000;
+    let client = scene.client();
+    let (mine, other) = (client.counting(), client.counting());
+    for _ in 0..2 {
+        assert_eq!(scene.ask(&mine).await.unwrap(), "body");
+    }
+    let endpoint = scene.server.endpoint(Ecosystem::Cargo);
+    mine.get(&endpoint, "..", "../secret", "*/*").await.unwrap_err();
+    mine.clone().get(&endpoint, "gone", "go/ne/gone", "*/*").await.unwrap_err();
+    let asked: Vec<Asked> = mine.take_asked().into_values().collect();
+    let sent = scene.server.seen().len() as u64;
+    assert_eq!(sent, 2 + u64::from(TRIES_MAX));
+    assert_eq!(asked, [Asked { sent, kept: 1, refused: 1, failed: 1 }]);
+    assert!(mine.take_asked().is_empty() && other.take_asked().is_empty());
+}
+
+#[tokio::test]
 async fn last_modified_serves_where_there_is_no_entity_tag() {
     let date = "Wed, 21 Oct 2015 07:28:00 GMT";
     let scene = Scene::new(move |_, seen| match seen.header("if-modified-since") {
