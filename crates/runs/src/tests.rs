@@ -6,7 +6,8 @@ use domain::{Clock, Digest, MachineId, ProposalId, Timestamp};
 use proptest::prelude::*;
 
 use crate::{
-    Action, Answer, Command, Done, Ending, FailureClass, Fence, Limits, Run, State, Step, apply,
+    Action, Answer, Command, Done, Ending, FailureClass, Fence, Gate, Limits, Run, State, Step,
+    apply,
 };
 
 /// A clock whose randomness counts up, so that ids differ and repeat from test to test.
@@ -197,15 +198,56 @@ impl World {
         };
         let open: BTreeSet<MachineId> = self.started.difference(&self.released).copied().collect();
         assert_eq!(open, held, "machines that nobody will release in {:?}", self.run.state);
-        let waits_for = |wanted: fn(&Action) -> bool| self.pending.iter().any(wanted);
-        match self.run.state {
-            State::Queued | State::Proposed { .. } | State::Ended { .. } => {}
-            State::Working { .. } | State::Stopping { .. } => {
-                assert!(waits_for(|a| matches!(a, Action::Perform { .. })), "nothing is under way");
-            }
-            State::Waiting { .. } => assert!(waits_for(|a| matches!(a, Action::Wake { .. }))),
-        }
+        self.check_not_stuck();
         assert!(self.run.attempts <= LIMITS.attempts_max);
+    }
+}
+
+impl World {
+    /// A run that is not over goes on: an action of it is to be performed, its pause is timed, people are asked, or it
+    /// stands in the queue. Whatever it waits for, it takes when it comes.
+    fn check_not_stuck(&self) {
+        let (state, fence) = (self.run.state.clone(), self.run.fence);
+        let due = |wanted: &dyn Fn(&Action) -> bool| {
+            self.pending.iter().filter(|action| wanted(action)).count()
+        };
+        let performs = due(&|action| matches!(action, Action::Perform { .. }));
+        let wakes = due(&|action| matches!(action, Action::Wake { .. }));
+        let after = |command| {
+            let taken = apply(&self.run, &command, self.now, 0);
+            taken.unwrap_or_else(|refused| panic!("{state:?} does not take {command:?}: {refused}"))
+        };
+        let goes_on = |command| {
+            let (next, actions) = after(command);
+            assert!(matches!(next.state, State::Working { .. }), "{:?}", next.state);
+            let begins =
+                |a: &Action| matches!(a, Action::Perform { fence, .. } if *fence == next.fence);
+            assert_eq!(actions.iter().filter(|action| begins(action)).count(), 1, "{actions:?}");
+        };
+        match state {
+            State::Queued => {
+                assert_eq!((performs, wakes), (0, 0), "whoever takes it from the queue starts it");
+                goes_on(Command::Start);
+            }
+            State::Working { step, .. } | State::Stopping { step } => {
+                let this = due(
+                    &|a| matches!(a, Action::Perform { step: s, fence: f, .. } if (*s, *f) == (step, fence)),
+                );
+                assert_eq!((this, performs, wakes), (1, 1, 0), "what is under way in {state:?}");
+            }
+            State::Waiting { gate: Gate::Retry { at, .. }, .. } => {
+                let this = due(&|a| *a == Action::Wake { fence, at });
+                assert_eq!((this, performs, wakes), (1, 0, 1), "what {state:?} waits for");
+                goes_on(Command::Wake { fence });
+            }
+            State::Proposed { .. } => {
+                assert_eq!((performs, wakes), (0, 0), "people are asked");
+                for answer in [Answer::Merged, Answer::Rejected, Answer::Superseded] {
+                    assert!(after(Command::Answered { answer }).0.is_ended());
+                }
+            }
+            State::Ended { .. } => assert_eq!((performs, wakes), (0, 0), "it is over"),
+        }
     }
 }
 
@@ -215,6 +257,7 @@ proptest! {
     #[test]
     fn any_sequence_of_commands_keeps_the_invariants(sequence in moves()) {
         let mut world = World::new();
+        world.check();
         for given in &sequence {
             world.step(given);
         }
