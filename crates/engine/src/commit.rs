@@ -13,6 +13,7 @@ use crate::error::HouseError;
 use crate::facts::Facts;
 use crate::house::House;
 use crate::outbox;
+use crate::reconcile::signals;
 use crate::space::{Patience, Waits};
 
 /// What goes with a command.
@@ -172,6 +173,7 @@ impl House {
             let error = match self.store.commit(tx.clone()).await {
                 Ok(_) => {
                     self.wrote.store(true, Ordering::Relaxed);
+                    self.signals.give(signals::concerned(&tx));
                     return Ok(());
                 }
                 Err(error) => HouseError::from(error),

@@ -11,6 +11,9 @@ use crate::error::HouseError;
 use crate::house::House;
 use crate::reconcile::proposals::is_busy;
 
+/// How many runs are looked at together.
+const RUNS_PAGE: usize = 500;
+
 impl House {
     /// Brings a run that is over, or told to stop, to its end, as far as no living process holds one of its
     /// actions. A run that is at work or waits is left alone.
@@ -25,15 +28,20 @@ impl House {
 
     /// Drains every run; one that cannot be is left for the next time.
     pub(crate) async fn drain_all(&self) -> Result<(), HouseError> {
-        for run in self.store.runs_with_actions().await? {
-            if self.would_wait(run).await? {
-                continue;
-            }
-            if let Err(error) = self.drain(run).await {
-                tracing::warn!(%run, error = crate::chain(&error), "its end waits for the next time");
+        let mut after = None;
+        loop {
+            let runs = self.store.runs_with_actions(after, RUNS_PAGE).await?;
+            let Some(last) = runs.last() else { return Ok(()) };
+            after = Some(*last);
+            for run in runs {
+                if self.would_wait(run).await? {
+                    continue;
+                }
+                if let Err(error) = self.drain(run).await {
+                    tracing::warn!(%run, error = crate::chain(&error), "its end waits for the next time");
+                }
             }
         }
-        Ok(())
     }
 
     /// Whether another process is at work on the repository that a branch is still to be taken back from.

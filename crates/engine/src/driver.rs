@@ -19,6 +19,7 @@ use crate::house::House;
 use crate::pending::Pending;
 use crate::perform::{self, Stage, StepError};
 use crate::progress::Progress;
+use crate::reconcile::signals::Reconciler;
 
 /// How often a claim is renewed, notes are written and a request to stop is looked for.
 const HEARTBEAT: Duration = Duration::from_millis(1_000);
@@ -176,10 +177,13 @@ impl House {
         let mut stage = Stage::open(self, &row, (attempt, side_effect_fence(fence, claim)), done)?;
         self.listener.hear(&Progress::Step { step: step.name(), attempt });
         let started = Instant::now();
-        let beat = self.under_heartbeat(claim, &mut stage, step, leave).await?;
+        let beat = self.under_heartbeat(claim, &mut stage, step, leave).await;
+        stage.tell_asked();
+        let beat = beat?;
         stage.spend(step, u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
         let command = match beat {
             Beat::LeaseLost => {
+                self.signals.give([Reconciler::Leases, Reconciler::Machines, Reconciler::Ends]);
                 self.drop_machines(step).await;
                 // The state belongs to somebody else now. What was done here was done all the same.
                 stage.note(

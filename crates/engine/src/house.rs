@@ -25,6 +25,7 @@ use crate::failpoint::Failpoint;
 use crate::machines::{Asked, Kept};
 use crate::pending::Pending;
 use crate::progress::{Listener, Progress};
+use crate::reconcile::signals::Signals;
 use crate::worker::Worker;
 
 /// How long a process waits at its end for the files of its machines to go.
@@ -124,6 +125,8 @@ pub struct House {
     pub(crate) failpoint: Failpoint,
     pub(crate) worker: Worker,
     pub(crate) key: ledger::SigningKey,
+    /// What reconcilers were told to look at.
+    pub(crate) signals: Signals,
     /// Whether this process has written entries since it sealed for the last time.
     pub(crate) wrote: AtomicBool,
     /// Machines between two steps.
@@ -174,6 +177,7 @@ impl House {
             failpoint: parts.failpoint,
             worker,
             key,
+            signals: Signals::default(),
             wrote: AtomicBool::new(false),
             kept: Kept::default(),
             asked: Asked::default(),

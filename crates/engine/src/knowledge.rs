@@ -45,7 +45,7 @@ impl Knowledge {
         let ecosystems = toolbox::dependencies::asking(&endpoints);
         let asked = endpoints
             .into_iter()
-            .map(|at| (at.ecosystem, registry::of(workshop.registries.clone(), at)))
+            .map(|at| (at.ecosystem, registry::of(stage.asking(workshop), at)))
             .collect();
         let without = workshop.without_registry.iter().cloned().collect();
         let registries = Registries { asked, without };

@@ -30,6 +30,8 @@ mod recorded;
 mod report;
 pub mod request;
 mod space;
+#[cfg(test)]
+mod stored;
 pub mod supervise;
 mod worker;
 mod workspace;

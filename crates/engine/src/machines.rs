@@ -10,6 +10,7 @@ use store::record::MachineState;
 use crate::audit::Note;
 use crate::error::HouseError;
 use crate::house::House;
+use crate::reconcile::signals::Reconciler;
 
 /// How far a machine that this process has asked for is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +85,7 @@ impl House {
             && let Err(error) = machine.close().await
         {
             tracing::warn!(%error, "a machine was not taken away in order; the reclaimer will");
+            self.signals.give([Reconciler::Machines]);
         }
     }
 
@@ -107,6 +109,7 @@ impl House {
             // It is told when the process that asked for it ends.
             Some(Gone::NotYet) => Ok((None, None)),
             None => {
+                self.signals.give([Reconciler::Machines]);
                 let note = Note::new("machine.left", "its release is left to the reclaimer");
                 Ok((Some(note.fact("machine", id.to_string())), None))
             }

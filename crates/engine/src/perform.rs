@@ -3,14 +3,16 @@
 use domain::agent::{Agent, Brain};
 use domain::{Digest, Fence, RunId};
 use runs::{Done, FailureClass, Step};
+use serde_json::json;
 use store::record::{Proposal, RunRow};
 use store::transaction::Write;
+use toolbox::registry::Client;
 
 use crate::audit::{Note, Scribe};
 use crate::commit::Along;
 use crate::error::HouseError;
 use crate::facts::Facts;
-use crate::house::House;
+use crate::house::{House, Workshop};
 use crate::pending::Pending;
 use crate::space::{Patience, Waits};
 
@@ -96,6 +98,8 @@ pub(crate) struct Stage<'a> {
     pub(crate) claim: (u64, u64),
     /// Whether it waits for space on a disk.
     pub(crate) waits: Waits,
+    /// Asks registries, and counts what is asked in this step.
+    registries: Option<Client>,
 }
 
 impl<'a> Stage<'a> {
@@ -123,6 +127,7 @@ impl<'a> Stage<'a> {
             supersedes: false,
             claim,
             waits: Waits::default(),
+            registries: house.workshop.as_ref().map(|workshop| workshop.registries.counting()),
         })
     }
 
@@ -153,6 +158,20 @@ impl<'a> Stage<'a> {
     /// Tells the ledger.
     pub(crate) fn note(&self, note: Note) {
         self.notes.add(note.fact("attempt", self.attempt));
+    }
+
+    /// What registries are asked through, so that the ledger hears of it.
+    pub(crate) fn asking(&self, workshop: &Workshop) -> Client {
+        self.registries.clone().unwrap_or_else(|| workshop.registries.clone())
+    }
+
+    /// Tells the ledger what this host itself has asked of registries in this step: one entry, however much it was.
+    pub(crate) fn tell_asked(&self) {
+        let hosts = self.registries.as_ref().map(Client::take_asked).unwrap_or_default();
+        if !hosts.is_empty() {
+            let note = Note::new("registry.asked", "what registries know of the packages here");
+            self.note(note.fact("hosts", json!(hosts)));
+        }
     }
 
     /// Names what the step worked on, where the next attempt would do the same with the same, as a playbook does: the
@@ -224,3 +243,6 @@ pub(crate) const fn may_be_cut(step: Step) -> bool {
         Step::Propose | Step::Escalate { .. } => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

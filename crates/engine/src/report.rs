@@ -17,7 +17,7 @@ impl House {
         let facts = Facts::read(row.id, &row.facts)?;
         let machine = crate::persist::from_record(&row.run);
         let Some(outcome) = outcome(&machine.state) else { return Ok(None) };
-        let entries = self.store.ledger_rows_of_run(run).await?.len() as u64;
+        let entries = self.store.ledger_size_of_run(run).await?;
         let standing = self.ledger_standing().await?;
         let brain = facts.outcome.as_ref();
         let backend = facts.machines.backend;

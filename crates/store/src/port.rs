@@ -12,7 +12,7 @@ use crate::record::{
 };
 use crate::transaction::{Committed, Transaction};
 
-/// The most rows that one read gives back.
+/// The most rows that one read gives back, however many are asked for; a `limit` of 0 asks for as many.
 pub const READ_ROWS_MAX: usize = 10_000;
 
 /// Where everything is kept. One instance serves many tasks; several processes may share what is behind it.
@@ -65,14 +65,20 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Runs, newest first.
     async fn runs(&self, filter: RunFilter) -> Result<Vec<RunRow>, Error>;
 
-    /// A run's journal, oldest first.
-    async fn journal(&self, run: RunId) -> Result<Vec<JournalRow>, Error>;
+    /// A run's journal after a number (0 before the first), oldest first, at most `limit`.
+    async fn journal(&self, run: RunId, after: u64, limit: usize)
+    -> Result<Vec<JournalRow>, Error>;
 
-    /// A run's actions that wait or are under way, oldest first.
+    /// A run's actions that wait or are under way, oldest first; at most [`READ_ROWS_MAX`], and a run asks for a
+    /// handful.
     async fn outbox_of(&self, run: RunId) -> Result<Vec<OutboxRow>, Error>;
 
-    /// The runs with actions that wait or are under way, over or not; oldest first.
-    async fn runs_with_actions(&self) -> Result<Vec<RunId>, Error>;
+    /// The runs after this one with actions that wait or are under way, over or not; oldest first, at most `limit`.
+    async fn runs_with_actions(
+        &self,
+        after: Option<RunId>,
+        limit: usize,
+    ) -> Result<Vec<RunId>, Error>;
 
     /// A proposal.
     async fn proposal(&self, id: ProposalId) -> Result<Option<Proposal>, Error>;
@@ -83,17 +89,23 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// A machine, released or not.
     async fn machine(&self, id: MachineId) -> Result<Option<Machine>, Error>;
 
-    /// Machines that were not seen to be gone, oldest first.
-    async fn machines(&self) -> Result<Vec<Machine>, Error>;
-
     /// A baseline.
     async fn baseline(&self, key: Digest) -> Result<Option<serde_json::Value>, Error>;
+
+    /// Forgets the baselines that were written first, until at most `rows_max` are left that have at most
+    /// `bytes_max` together. Gives back how many went.
+    async fn trim_baselines(&self, rows_max: usize, bytes_max: u64) -> Result<u64, Error>;
 
     /// A payload.
     async fn payload(&self, digest: Digest) -> Result<Option<StoredPayload>, Error>;
 
-    /// The digests of a run's payloads.
-    async fn payloads_of(&self, run: RunId) -> Result<Vec<Digest>, Error>;
+    /// The digests of a run's payloads after this one, in their own order, at most `limit`.
+    async fn payloads_of(
+        &self,
+        run: RunId,
+        after: Option<Digest>,
+        limit: usize,
+    ) -> Result<Vec<Digest>, Error>;
 
     /// Erases payloads: bytes and salt are gone from the disk, the digests stay. Gives back how many were erased.
     async fn erase(&self, digests: &[Digest], now: Timestamp) -> Result<u64, Error>;
@@ -101,11 +113,19 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// How many ledger entries there are.
     async fn ledger_size(&self) -> Result<u64, Error>;
 
-    /// Ledger entries from an index on, in order, at most `limit` (and never more than [`READ_ROWS_MAX`]).
+    /// Ledger entries from an index on, in order, at most `limit`.
     async fn ledger_rows(&self, from: u64, limit: usize) -> Result<Vec<LedgerRow>, Error>;
 
-    /// A run's ledger entries, in order.
-    async fn ledger_rows_of_run(&self, run: RunId) -> Result<Vec<LedgerRow>, Error>;
+    /// A run's ledger entries from an index on, in order, at most `limit`.
+    async fn ledger_rows_of_run(
+        &self,
+        run: RunId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<LedgerRow>, Error>;
+
+    /// How many ledger entries a run has.
+    async fn ledger_size_of_run(&self, run: RunId) -> Result<u64, Error>;
 
     /// Stored tree hashes, in the order of `indexes`; nothing where there is none.
     async fn ledger_hashes(&self, indexes: &[u64]) -> Result<Vec<Option<[u8; 32]>>, Error>;
@@ -122,8 +142,8 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         checkpoint: Checkpoint,
     ) -> Result<(), CommitError>;
 
-    /// The signed checkpoints, oldest first.
-    async fn checkpoints(&self) -> Result<Vec<Checkpoint>, Error>;
+    /// The signed checkpoints over at least `size` entries, oldest first, at most `limit`.
+    async fn checkpoints(&self, size: u64, limit: usize) -> Result<Vec<Checkpoint>, Error>;
 
     /// The newest signed checkpoint, if there is one.
     async fn newest_checkpoint(&self) -> Result<Option<Checkpoint>, Error>;

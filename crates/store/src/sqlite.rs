@@ -12,6 +12,7 @@
 //! the kernel may have dropped the pages and a second flush would then lie.
 
 mod append;
+mod baselines;
 mod fault;
 mod integrity;
 mod migrate;

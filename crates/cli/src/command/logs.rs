@@ -24,8 +24,13 @@ pub(crate) struct Wanted {
 pub(crate) async fn logs(house: &House, run: RunId, wanted: Wanted) -> Result<(), Failure> {
     let mut part = house.run_log(run, LogPlace::default()).await?;
     if wanted.json && !wanted.follow {
-        part.lines.retain(|line| wanted.all || !line.routine);
-        return mouth::json(&part.lines);
+        let mut lines = part.lines;
+        while part.more {
+            part = house.run_log(run, part.next).await?;
+            lines.append(&mut part.lines);
+        }
+        lines.retain(|line| wanted.all || !line.routine);
+        return mouth::json(&lines);
     }
     loop {
         for line in part.lines.iter().filter(|line| wanted.all || !line.routine) {
@@ -35,10 +40,12 @@ pub(crate) async fn logs(house: &House, run: RunId, wanted: Wanted) -> Result<()
                 mouth::data(&text(line));
             }
         }
-        if part.at_rest || !wanted.follow {
-            return Ok(());
+        if !part.more {
+            if part.at_rest || !wanted.follow {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
         part = house.run_log(run, part.next).await?;
     }
 }

@@ -58,7 +58,7 @@ impl Place {
         place
     }
 
-    fn repo(&self) -> std::path::PathBuf {
+    pub(crate) fn repo(&self) -> std::path::PathBuf {
         self.0.path().join("repo")
     }
 

@@ -1,4 +1,4 @@
-//! Making a machine for a step: the row first, so that one that is left behind is found.
+//! Making a machine for a step: the row first, so that one that is left behind is known when it is taken away.
 
 use std::sync::Arc;
 

@@ -2,6 +2,7 @@
 
 use crate::error::HouseError;
 use crate::house::House;
+use crate::reconcile::signals::Reconciler;
 use crate::worker;
 
 impl House {
@@ -17,6 +18,8 @@ impl House {
             }
             let rows = self.store.expire_worker(&name, self.clock.now()).await?;
             tracing::debug!(worker = name, rows = rows.len(), "a worker is gone");
+            // What it held and made is nobody's now.
+            self.signals.give([Reconciler::Machines, Reconciler::Ends]);
             drop(std::fs::remove_dir_all(self.settings.scratch().join(&name)));
             drop(std::fs::remove_file(path));
         }

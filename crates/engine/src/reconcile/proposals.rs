@@ -3,43 +3,58 @@
 use domain::Actor;
 use runs::{Answer, Command};
 use store::port::RunFilter;
-use store::record::{Proposal, ProposalState, RunState};
+use store::record::{Proposal, ProposalState, RunRow, RunState};
 
 use crate::audit::Note;
 use crate::commit::Along;
 use crate::error::HouseError;
 use crate::house::House;
 
+/// How many runs are looked at together.
+const RUNS_PAGE: usize = 500;
+
 impl House {
     /// Ends proposed runs whose proposal was answered.
     pub(crate) async fn follow_proposals(&self) -> Result<(), HouseError> {
-        let filter = RunFilter { unfinished: true, ..RunFilter::default() };
-        for row in self.store.runs(filter).await? {
-            let RunState::Proposed { proposal } = row.run.state else { continue };
-            let Some(proposal) = self.store.proposal(proposal).await? else { continue };
-            // An answer that is carried out elsewhere, or a repository at work, holds nobody up.
-            let waits = crate::intent::of(&proposal)?.is_some();
-            if waits && self.mirror_of(&proposal).is_ok_and(|mirror| is_busy(&mirror)) {
-                continue;
+        let mut before = None;
+        loop {
+            let filter =
+                RunFilter { unfinished: true, before, limit: RUNS_PAGE, ..RunFilter::default() };
+            let rows = self.store.runs(filter).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            before = Some(last.id);
+            for row in rows {
+                self.follow_proposal_of(&row).await?;
             }
-            if let Err(error) = self.carry_out(&proposal).await {
-                let error = crate::chain(&error);
-                tracing::warn!(proposal = %proposal.id, error, "its answer is not carried out yet");
-                continue;
-            }
-            let Some(proposal) = self.store.proposal(proposal.id).await? else { continue };
-            let proposal = self.merged_elsewhere(proposal).await?;
-            let answer = match proposal.state {
-                ProposalState::Open | ProposalState::Approved | ProposalState::Withdrawn => {
-                    continue;
-                }
-                ProposalState::Merged => Answer::Merged,
-                ProposalState::Rejected => Answer::Rejected,
-                ProposalState::Superseded => Answer::Superseded,
-            };
-            let scribe = self.scribe_of(&row)?;
-            self.apply(row.id, &Command::Answered { answer }, &scribe, Along::default()).await?;
         }
+    }
+
+    /// Ends a proposed run if its proposal was answered.
+    async fn follow_proposal_of(&self, row: &RunRow) -> Result<(), HouseError> {
+        let RunState::Proposed { proposal } = row.run.state else { return Ok(()) };
+        let Some(proposal) = self.store.proposal(proposal).await? else { return Ok(()) };
+        // An answer that is carried out elsewhere, or a repository at work, holds nobody up.
+        let waits = crate::intent::of(&proposal)?.is_some();
+        if waits && self.mirror_of(&proposal).is_ok_and(|mirror| is_busy(&mirror)) {
+            return Ok(());
+        }
+        if let Err(error) = self.carry_out(&proposal).await {
+            let error = crate::chain(&error);
+            tracing::warn!(proposal = %proposal.id, error, "its answer is not carried out yet");
+            return Ok(());
+        }
+        let Some(proposal) = self.store.proposal(proposal.id).await? else { return Ok(()) };
+        let proposal = self.merged_elsewhere(proposal).await?;
+        let answer = match proposal.state {
+            ProposalState::Open | ProposalState::Approved | ProposalState::Withdrawn => {
+                return Ok(());
+            }
+            ProposalState::Merged => Answer::Merged,
+            ProposalState::Rejected => Answer::Rejected,
+            ProposalState::Superseded => Answer::Superseded,
+        };
+        let scribe = self.scribe_of(row)?;
+        self.apply(row.id, &Command::Answered { answer }, &scribe, Along::default()).await?;
         Ok(())
     }
 

@@ -193,9 +193,7 @@ impl House {
         let rows = match run {
             Some(run) => {
                 self.load(run).await?;
-                let mut rows = self.rows_of(run, from).await?;
-                rows.truncate(limit);
-                rows
+                self.rows_of(run, from, limit).await?
             }
             None => self.store.ledger_rows(from, limit).await?,
         };
@@ -219,11 +217,19 @@ impl House {
     }
 
     /// A run's entries by their own signed bytes; what the database files them under can be changed.
-    async fn rows_of(&self, run: RunId, mut from: u64) -> Result<Vec<LedgerRow>, HouseError> {
+    async fn rows_of(
+        &self,
+        run: RunId,
+        mut from: u64,
+        limit: usize,
+    ) -> Result<Vec<LedgerRow>, HouseError> {
         let (name, mut found) = (run.to_string(), Vec::new());
         loop {
             let rows = self.store.ledger_rows(from, PAGE).await?;
-            let Some(last) = rows.last() else { return Ok(found) };
+            let Some(last) = rows.last().filter(|_| found.len() < limit) else {
+                found.truncate(limit);
+                return Ok(found);
+            };
             from = last.index + 1;
             found.extend(rows.into_iter().filter(|row| {
                 // Most entries are of other runs: only those that hold the name at all are read.
@@ -240,7 +246,7 @@ impl House {
         let io = |error: std::io::Error| {
             HouseError::fixable(format!("writing the export: {error}"), "make space for it")
         };
-        let checkpoints = self.store.checkpoints().await?;
+        let checkpoints = self.all_checkpoints().await?;
         let size = checkpoints.last().map_or(0, |checkpoint| checkpoint.size);
         let header = export::header(self.key.verifier(), size, checkpoints.len() as u64);
         writeln!(out, "{}", header.trim_end()).map_err(io)?;
@@ -269,7 +275,12 @@ impl House {
             newest.ok_or_else(|| HouseError::Inconsistent("nothing is sealed".to_owned()))?;
         let broken = |error: ledger::tree::TreeError| HouseError::Inconsistent(error.to_string());
         let mut entries = Vec::new();
-        for row in self.rows_of(run, 0).await?.into_iter().filter(|row| row.index < newest.size) {
+        for row in self
+            .rows_of(run, 0, usize::MAX)
+            .await?
+            .into_iter()
+            .filter(|row| row.index < newest.size)
+        {
             let needed = Inclusion::needed(row.index, newest.size).map_err(broken)?;
             let stored = self.hashes(&needed).await?;
             let proof = Inclusion::prove(&stored, row.index, newest.size).map_err(broken)?;

@@ -1,6 +1,6 @@
 //! What happened in a run, line by line: its states, its commands with their output, what was asked of the network.
 
-use domain::RunId;
+use domain::{RunId, Timestamp};
 use ledger::Entry;
 use store::record::{JournalRow, LedgerRow, RunState, StoredPayload};
 
@@ -8,13 +8,18 @@ use crate::error::HouseError;
 use crate::house::House;
 
 /// Where a reader of a run's log stands; the default is the beginning.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LogPlace {
     /// The next entry of the audit log that is new to the reader.
     entry: u64,
     /// The newest row of the journal that the reader has seen.
     seq: u64,
+    /// Where the run stood after that row.
+    stood: Option<String>,
 }
+
+/// The most rows of each kind that one part of a log is made from.
+const PART_MAX: usize = 500;
 
 /// One thing that happened.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -49,38 +54,52 @@ pub struct LogPart {
     pub lines: Vec<LogLine>,
     /// Where the next part begins.
     pub next: LogPlace,
+    /// Whether there is more to be read at once.
+    pub more: bool,
     /// Whether nothing more will follow before a person answers: the run is over, or its proposal waits.
     pub at_rest: bool,
 }
 
 impl House {
-    /// The lines of a run's log after a place. A run at rest says so in the same part as its last line.
+    /// The lines of a run's log after a place: what is new there, or the first part of it. A run at rest says so in the
+    /// same part as its last line. Only what is new is read.
     pub async fn run_log(&self, run: RunId, after: LogPlace) -> Result<LogPart, HouseError> {
         // The state is read first: what a run at rest wrote is then all there to be read.
         let state = self.load(run).await?.run.state;
         let at_rest = matches!(state, RunState::Ended { .. } | RunState::Proposed { .. });
+        let rows = self.store.journal(run, after.seq, PART_MAX).await?;
+        let entries = self.store.ledger_rows_of_run(run, after.entry, PART_MAX).await?;
+        let entries: Vec<(u64, Entry)> = entries
+            .iter()
+            .map(|row| Ok((row.index, entry_of(row)?)))
+            .collect::<Result<_, HouseError>>()?;
+        // Where one of the two goes on beyond this part, the other waits for it, so that both are told in the order of
+        // time from part to part.
+        let journal_until =
+            is_full(&entries).then(|| entries.last().map(|(_, entry)| entry.at)).flatten();
+        let ledger_until = is_full(&rows).then(|| rows.last().map(|row| row.entry.at)).flatten();
+        let (both, more) = match (journal_until, ledger_until) {
+            (Some(entry), Some(row)) if entry <= row => ((Some(entry), None), true),
+            (Some(_), Some(row)) => ((None, Some(row)), true),
+            (until, other) => ((until, other), until.is_some() || other.is_some()),
+        };
+        let may = |until: Option<Timestamp>, at: Timestamp| until.is_none_or(|until| at <= until);
         let mut next = after;
         let mut dated = Vec::new();
-        let mut stood = None;
-        for row in self.store.journal(run).await? {
+        for row in rows.into_iter().take_while(|row| may(both.0, row.entry.at)) {
             let stands = step_of(&row).unwrap_or_else(|| row.entry.after.clone());
-            let from = stood.unwrap_or_else(|| row.entry.before.clone());
-            if row.seq > after.seq {
-                next.seq = row.seq;
-                dated.push((row.entry.at, state_line(&row, &from, &stands)));
-            }
-            stood = Some(stands);
+            let from = next.stood.unwrap_or_else(|| row.entry.before.clone());
+            dated.push((row.entry.at, state_line(&row, &from, &stands)));
+            next.seq = row.seq;
+            next.stood = Some(stands);
         }
-        for row in self.store.ledger_rows_of_run(run).await? {
-            if row.index >= after.entry {
-                next.entry = row.index + 1;
-                let entry = entry_of(&row)?;
-                dated.push((entry.at, self.entry_line(entry).await?));
-            }
+        for (index, entry) in entries.into_iter().take_while(|(_, entry)| may(both.1, entry.at)) {
+            next.entry = index + 1;
+            dated.push((entry.at, self.entry_line(entry).await?));
         }
         dated.sort_by_key(|(at, _)| *at);
         let lines = dated.into_iter().map(|(_, line)| line).collect();
-        Ok(LogPart { lines, next, at_rest })
+        Ok(LogPart { lines, next, more, at_rest: at_rest && !more })
     }
 
     async fn entry_line(&self, entry: Entry) -> Result<LogLine, HouseError> {
@@ -105,6 +124,11 @@ impl House {
             output,
         })
     }
+}
+
+/// Whether there may be more than what was read.
+const fn is_full<T>(read: &[T]) -> bool {
+    read.len() >= PART_MAX
 }
 
 fn entry_of(row: &LedgerRow) -> Result<Entry, HouseError> {
@@ -168,3 +192,6 @@ fn said(entry: &Entry) -> String {
         _ => entry.reason.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,7 +83,7 @@ pub(super) fn approvals_needed(proposal: &Proposal) -> u64 {
     proposal.facts.get("approvals_needed").and_then(serde_json::Value::as_u64).unwrap_or(u64::MAX)
 }
 
-fn review(proposal: &Proposal) -> Review {
+pub(crate) fn review(proposal: &Proposal) -> Review {
     Review {
         id: proposal.id,
         run: proposal.run,

@@ -43,9 +43,9 @@ async fn traces(store: &Arc<dyn Store>, tx: &Transaction, run: &RunRow) -> [bool
     [
         !store.events(EventFilter::default()).await.expect(why).is_empty(),
         store.run(run.id).await.expect(why).is_some(),
-        !store.journal(run.id).await.expect(why).is_empty(),
+        !store.journal(run.id, 0, 1).await.expect(why).is_empty(),
         !store.outbox_of(run.id).await.expect(why).is_empty(),
-        !store.machines().await.expect(why).is_empty(),
+        store.machine(tx.machines[0].id).await.expect(why).is_some(),
         store.baseline(tx.baselines[0].0).await.expect(why).is_some(),
         store.payload(tx.payloads[0].digest()).await.expect(why).is_some(),
         store.ledger_size().await.expect(why) > 0,

@@ -56,9 +56,14 @@ pub async fn entries_of_a_run_are_found(store: &Arc<dyn Store>) {
         entry("3", Some(mine)),
     ];
     store.commit(Transaction { ledger, ..Transaction::default() }).await.expect("entries are kept");
-    let rows = store.ledger_rows_of_run(mine).await.expect("the ledger is read");
+    let rows = store.ledger_rows_of_run(mine, 0, 0).await.expect("the ledger is read");
     assert_eq!(rows.iter().map(|row| row.index).collect::<Vec<_>>(), [0, 3]);
     assert_eq!(rows[1].entry, entry("3", Some(mine)));
+    assert_eq!(store.ledger_size_of_run(mine).await.expect("the ledger is read"), 2);
+    for (from, limit, expected) in [(0, 1, 0), (1, 1, 3)] {
+        let page = store.ledger_rows_of_run(mine, from, limit).await.expect("the ledger is read");
+        assert_eq!(page.iter().map(|row| row.index).collect::<Vec<_>>(), [expected]);
+    }
 }
 
 /// Two that seal at the same time do not both write their hashes.
@@ -71,8 +76,12 @@ pub async fn a_seal_moves_the_log_on_once(store: &Arc<dyn Store>) {
     let back = store.seal(2, hashes(3, 4), checkpoint(2)).await;
     assert!(matches!(back, Err(CommitError::StaleRevision { what: "ledger", .. })), "{back:?}");
     store.seal(2, hashes(3, 4), checkpoint(3)).await.expect("it is sealed");
-    let sealed = store.checkpoints().await.expect("checkpoints are read");
+    let sealed = store.checkpoints(0, 0).await.expect("checkpoints are read");
     assert_eq!(sealed, [checkpoint(2), checkpoint(3)]);
+    let first = store.checkpoints(0, 1).await.expect("checkpoints are read");
+    assert_eq!(first, [checkpoint(2)]);
+    let next = store.checkpoints(3, 1).await.expect("checkpoints are read");
+    assert_eq!(next, [checkpoint(3)]);
     let newest = store.newest_checkpoint().await.expect("checkpoints are read");
     assert_eq!(newest, Some(checkpoint(3)));
     let read = store.ledger_hashes(&[3, 0, 4, 2]).await.expect("hashes are read");
@@ -84,7 +93,7 @@ pub async fn a_seal_beyond_the_entries_is_refused(store: &Arc<dyn Store>) {
     store.commit(append(&["a"])).await.expect("entries are kept");
     let beyond = store.seal(0, vec![[0; 32]; 3], checkpoint(2)).await;
     assert!(matches!(beyond, Err(CommitError::Missing { what: "ledger entry", .. })), "{beyond:?}");
-    assert_eq!(store.checkpoints().await.expect("checkpoints are read"), []);
+    assert_eq!(store.checkpoints(0, 0).await.expect("checkpoints are read"), []);
     let hashes = store.ledger_hashes(&[0]).await.expect("hashes are read");
     assert_eq!(hashes, [None]);
 }

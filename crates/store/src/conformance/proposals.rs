@@ -68,8 +68,8 @@ pub async fn proposals_are_found_by_what_they_are(store: &Arc<dyn Store>) {
     check(ProposalFilter { states, limit: 2, before: Some(all[3].id), ..any }, &[2, 1]).await;
 }
 
-/// A machine that may be left behind stays in the list.
-pub async fn machines_are_listed_until_they_are_released(store: &Arc<dyn Store>) {
+/// Whatever is written last counts.
+pub async fn a_machine_reads_back_as_it_was_written_last(store: &Arc<dyn Store>) {
     let sample = Sample::default();
     let run = sample.run("work");
     store.commit(insert(&[&run])).await.expect("a run is kept");
@@ -89,10 +89,12 @@ pub async fn machines_are_listed_until_they_are_released(store: &Arc<dyn Store>)
     machines[0].state = MachineState::Running;
     machines[1].state = MachineState::Released;
     store.commit(put(&machines[..2])).await.expect("machines are kept");
-    let held = store.machines().await.expect("machines are read");
-    assert_eq!(held, [machines[0].clone(), machines[2].clone()]);
-    let gone = store.machine(machines[1].id).await.expect("machines are read");
-    assert_eq!(gone, Some(machines[1].clone()));
+    for machine in machines {
+        let read = store.machine(machine.id).await.expect("machines are read");
+        assert_eq!(read, Some(machine));
+    }
+    let unknown = store.machine(sample.machine()).await.expect("machines are read");
+    assert_eq!(unknown, None);
 }
 
 /// Paid once, and replaced where it is measured again.
@@ -104,4 +106,32 @@ pub async fn a_baseline_is_kept_under_its_key(store: &Arc<dyn Store>) {
         store.commit(put(value.clone())).await.expect("a baseline is kept");
         assert_eq!(store.baseline(key).await.expect("baselines are read"), Some(value));
     }
+}
+
+/// Those that were written last stay; one that is written again is young again.
+pub async fn the_baselines_that_were_written_first_go(store: &Arc<dyn Store>) {
+    let key = |n: u8| Digest::of(&[n]);
+    let put = async |n: u8, doc: &str| {
+        let tx = Transaction { baselines: vec![(key(n), json!(doc))], ..Transaction::default() };
+        store.commit(tx).await.expect("a baseline is kept");
+    };
+    let left = async || {
+        let mut left = vec![];
+        for n in 0..5 {
+            let read = store.baseline(key(n)).await.expect("baselines are read");
+            left.extend(read.map(|_| n));
+        }
+        left
+    };
+    for n in 0..5 {
+        put(n, "small").await;
+    }
+    assert_eq!(store.trim_baselines(5, 1_000).await.expect("baselines are kept"), 0);
+    put(0, "young again").await;
+    assert_eq!(store.trim_baselines(3, 1_000).await.expect("baselines are trimmed"), 2);
+    assert_eq!(left().await, [0, 3, 4]);
+    put(3, &"large".repeat(100)).await;
+    put(1, "small").await;
+    assert_eq!(store.trim_baselines(9, 520).await.expect("baselines are trimmed"), 2);
+    assert_eq!(left().await, [1, 3]);
 }

@@ -80,7 +80,7 @@ pub async fn a_stale_token_refuses_the_whole_transaction(store: &Arc<dyn Store>)
         other => panic!("the late one was answered with {other:?}"),
     }
     assert_eq!(store.outbox_of(run.id).await.expect("the queue is read").len(), 1);
-    assert_eq!(store.runs_with_actions().await.expect("the queue is read"), [run.id]);
+    assert_eq!(store.runs_with_actions(None, 0).await.expect("the queue is read"), [run.id]);
     store.commit(complete((ids[0], second.token))).await.expect("the newest token completes");
 }
 
@@ -212,5 +212,5 @@ pub async fn many_workers_never_hold_one_row_together(store: &Arc<dyn Store>) {
     assert_eq!(held.len(), 60);
     assert_eq!(held.into_iter().collect::<BTreeSet<_>>(), ids.into_iter().collect());
     assert_eq!(store.outbox_of(run.id).await.expect("the queue is read"), []);
-    assert_eq!(store.runs_with_actions().await.expect("the queue is read"), []);
+    assert_eq!(store.runs_with_actions(None, 0).await.expect("the queue is read"), []);
 }

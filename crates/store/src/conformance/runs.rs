@@ -149,8 +149,12 @@ pub async fn a_journal_has_no_gaps(store: &Arc<dyn Store>) {
     assert!(store.commit(refused).await.is_err());
     let done = store.commit(said(&[(&run, "cancel")])).await;
     assert_eq!(done.expect("journal rows are kept").journal_seqs, [3]);
-    let rows = store.journal(run.id).await.expect("journals are read");
+    let rows = store.journal(run.id, 0, 0).await.expect("journals are read");
     assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [1, 2, 3]);
+    for (after, limit, expected) in [(0, 1, vec![1]), (1, 2, vec![2, 3]), (3, 9, vec![])] {
+        let page = store.journal(run.id, after, limit).await.expect("journals are read");
+        assert_eq!(page.iter().map(|row| row.seq).collect::<Vec<u64>>(), expected);
+    }
     assert_eq!(rows[2].entry, journal(run.id, "cancel"));
     let unknown = store.commit(said(&[(&sample.run("c"), "start")])).await;
     assert!(matches!(unknown, Err(CommitError::Missing { what: "run", .. })), "{unknown:?}");

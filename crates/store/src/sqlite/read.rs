@@ -118,16 +118,31 @@ pub(super) fn runs(conn: &Connection, filter: &RunFilter) -> Result<Vec<RunRow>,
     query.rows(conn, filter.limit, row::run)
 }
 
-pub(super) fn journal(conn: &Connection, run: RunId) -> Result<Vec<JournalRow>, Fault> {
-    many(conn, "SELECT * FROM journal WHERE run = ?1 ORDER BY seq", [run.to_string()], row::journal)
+pub(super) fn journal(
+    conn: &Connection,
+    run: RunId,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<JournalRow>, Fault> {
+    let text = "SELECT * FROM journal WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+    let values = params![run.to_string(), int(after), int(rows_max(limit) as u64)];
+    many(conn, text, values, row::journal)
 }
 
 pub(super) fn outbox_of(conn: &Connection, run: RunId) -> Result<Vec<OutboxRow>, Fault> {
-    many(conn, "SELECT * FROM outbox WHERE run = ?1 ORDER BY id", [run.to_string()], row::outbox)
+    let text = "SELECT * FROM outbox WHERE run = ?1 ORDER BY id LIMIT ?2";
+    many(conn, text, params![run.to_string(), int(READ_ROWS_MAX as u64)], row::outbox)
 }
 
-pub(super) fn runs_with_actions(conn: &Connection) -> Result<Vec<RunId>, Fault> {
-    many(conn, "SELECT DISTINCT run FROM outbox ORDER BY run", [], |row| row::parsed(row, "run"))
+pub(super) fn runs_with_actions(
+    conn: &Connection,
+    after: Option<RunId>,
+    limit: usize,
+) -> Result<Vec<RunId>, Fault> {
+    // Every text is greater than the empty one.
+    let after = after.map(|run| run.to_string()).unwrap_or_default();
+    let text = "SELECT DISTINCT run FROM outbox WHERE run > ?1 ORDER BY run LIMIT ?2";
+    many(conn, text, params![after, int(rows_max(limit) as u64)], |row| row::parsed(row, "run"))
 }
 
 pub(super) fn proposal_row(row: &Row<'_>) -> Result<Proposal, Fault> {
@@ -170,10 +185,6 @@ pub(super) fn machine(conn: &Connection, id: MachineId) -> Result<Option<Machine
     one(conn, "SELECT * FROM machines WHERE id = ?1", [id.to_string()], machine_row)
 }
 
-pub(super) fn machines(conn: &Connection) -> Result<Vec<Machine>, Fault> {
-    many(conn, "SELECT * FROM machines WHERE released = 0 ORDER BY id", [], machine_row)
-}
-
 pub(super) fn baseline(conn: &Connection, key: Digest) -> Result<Option<serde_json::Value>, Fault> {
     let text = "SELECT doc FROM baselines WHERE key = ?1";
     one(conn, text, [key.to_string()], |row| row::json(row, "doc"))
@@ -199,9 +210,18 @@ pub(super) fn payload(conn: &Connection, digest: Digest) -> Result<Option<Stored
     one(conn, "SELECT * FROM payloads WHERE digest = ?1", [digest.as_bytes()], payload_row)
 }
 
-pub(super) fn payloads_of(conn: &Connection, run: RunId) -> Result<Vec<Digest>, Fault> {
-    let text = "SELECT digest FROM payloads WHERE run = ?1 ORDER BY rowid";
-    many(conn, text, [run.to_string()], |row| Ok(Digest::from_bytes(row::hash(row, "digest")?)))
+pub(super) fn payloads_of(
+    conn: &Connection,
+    run: RunId,
+    after: Option<Digest>,
+    limit: usize,
+) -> Result<Vec<Digest>, Fault> {
+    let text =
+        "SELECT digest FROM payloads WHERE run = ?1 AND digest > ?2 ORDER BY digest LIMIT ?3";
+    // Every digest is greater than no bytes.
+    let after = after.map(|digest| digest.as_bytes().to_vec()).unwrap_or_default();
+    let values = params![run.to_string(), after, int(rows_max(limit) as u64)];
+    many(conn, text, values, |row| Ok(Digest::from_bytes(row::hash(row, "digest")?)))
 }
 
 pub(super) fn ledger_size(conn: &Connection) -> Result<u64, Fault> {
@@ -219,8 +239,21 @@ pub(super) fn ledger_rows(
     many(conn, text, params![int(from), int(rows_max(limit) as u64)], row::ledger)
 }
 
-pub(super) fn ledger_rows_of_run(conn: &Connection, run: RunId) -> Result<Vec<LedgerRow>, Fault> {
-    many(conn, "SELECT * FROM ledger WHERE run = ?1 ORDER BY idx", [run.to_string()], row::ledger)
+pub(super) fn ledger_rows_of_run(
+    conn: &Connection,
+    run: RunId,
+    from: u64,
+    limit: usize,
+) -> Result<Vec<LedgerRow>, Fault> {
+    let text = "SELECT * FROM ledger WHERE run = ?1 AND idx >= ?2 ORDER BY idx LIMIT ?3";
+    let values = params![run.to_string(), int(from), int(rows_max(limit) as u64)];
+    many(conn, text, values, row::ledger)
+}
+
+pub(super) fn ledger_size_of_run(conn: &Connection, run: RunId) -> Result<u64, Fault> {
+    Ok(conn
+        .prepare_cached("SELECT count(*) FROM ledger WHERE run = ?1")?
+        .query_row([run.to_string()], |row| row.get(0))?)
 }
 
 pub(super) fn ledger_hashes(
@@ -253,8 +286,13 @@ pub(super) fn ledger_hash_rows(conn: &Connection) -> Result<HashRows, Fault> {
         .query_row([], |row| Ok(HashRows { sealed: row.get(0)?, end: row.get(1)? }))?)
 }
 
-pub(super) fn checkpoints(conn: &Connection) -> Result<Vec<Checkpoint>, Fault> {
-    many(conn, "SELECT * FROM checkpoints ORDER BY size", [], checkpoint)
+pub(super) fn checkpoints(
+    conn: &Connection,
+    size: u64,
+    limit: usize,
+) -> Result<Vec<Checkpoint>, Fault> {
+    let text = "SELECT * FROM checkpoints WHERE size >= ?1 ORDER BY size LIMIT ?2";
+    many(conn, text, params![int(size), int(rows_max(limit) as u64)], checkpoint)
 }
 
 pub(super) fn newest_checkpoint(conn: &Connection) -> Result<Option<Checkpoint>, Fault> {

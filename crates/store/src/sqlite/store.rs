@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::{Digest, EventId, MachineId, ProposalId, RunId, Timestamp};
 
-use super::{Sqlite, append, integrity, queue, read, seal};
+use super::{Sqlite, append, baselines, integrity, queue, read, seal};
 use crate::error::{CommitError, Error};
 use crate::port::{Damage, EventFilter, HashRows, ProposalFilter, RunFilter, Store};
 use crate::queue::{Claim, QueueFilter};
@@ -86,16 +86,25 @@ impl Store for Sqlite {
         self.readers.read(move |conn| read::runs(conn, &filter)).await
     }
 
-    async fn journal(&self, run: RunId) -> Result<Vec<JournalRow>, Error> {
-        self.readers.read(move |conn| read::journal(conn, run)).await
+    async fn journal(
+        &self,
+        run: RunId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<JournalRow>, Error> {
+        self.readers.read(move |conn| read::journal(conn, run, after, limit)).await
     }
 
     async fn outbox_of(&self, run: RunId) -> Result<Vec<OutboxRow>, Error> {
         self.readers.read(move |conn| read::outbox_of(conn, run)).await
     }
 
-    async fn runs_with_actions(&self) -> Result<Vec<RunId>, Error> {
-        self.readers.read(read::runs_with_actions).await
+    async fn runs_with_actions(
+        &self,
+        after: Option<RunId>,
+        limit: usize,
+    ) -> Result<Vec<RunId>, Error> {
+        self.readers.read(move |conn| read::runs_with_actions(conn, after, limit)).await
     }
 
     async fn proposal(&self, id: ProposalId) -> Result<Option<Proposal>, Error> {
@@ -110,20 +119,30 @@ impl Store for Sqlite {
         self.readers.read(move |conn| read::machine(conn, id)).await
     }
 
-    async fn machines(&self) -> Result<Vec<Machine>, Error> {
-        self.readers.read(read::machines).await
-    }
-
     async fn baseline(&self, key: Digest) -> Result<Option<serde_json::Value>, Error> {
         self.readers.read(move |conn| read::baseline(conn, key)).await
+    }
+
+    async fn trim_baselines(&self, rows_max: usize, bytes_max: u64) -> Result<u64, Error> {
+        let bounds = (rows_max, bytes_max);
+        // Most of the time there is nothing to do, which takes no turn of the writer.
+        if self.readers.read(move |conn| baselines::beyond(conn, bounds)).await?.is_none() {
+            return Ok(0);
+        }
+        self.writer.write(move |conn| baselines::trim(conn, bounds)).await.map_err(only_fault)
     }
 
     async fn payload(&self, digest: Digest) -> Result<Option<StoredPayload>, Error> {
         self.readers.read(move |conn| read::payload(conn, digest)).await
     }
 
-    async fn payloads_of(&self, run: RunId) -> Result<Vec<Digest>, Error> {
-        self.readers.read(move |conn| read::payloads_of(conn, run)).await
+    async fn payloads_of(
+        &self,
+        run: RunId,
+        after: Option<Digest>,
+        limit: usize,
+    ) -> Result<Vec<Digest>, Error> {
+        self.readers.read(move |conn| read::payloads_of(conn, run, after, limit)).await
     }
 
     async fn erase(&self, digests: &[Digest], now: Timestamp) -> Result<u64, Error> {
@@ -139,8 +158,17 @@ impl Store for Sqlite {
         self.readers.read(move |conn| read::ledger_rows(conn, from, limit)).await
     }
 
-    async fn ledger_rows_of_run(&self, run: RunId) -> Result<Vec<LedgerRow>, Error> {
-        self.readers.read(move |conn| read::ledger_rows_of_run(conn, run)).await
+    async fn ledger_rows_of_run(
+        &self,
+        run: RunId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<LedgerRow>, Error> {
+        self.readers.read(move |conn| read::ledger_rows_of_run(conn, run, from, limit)).await
+    }
+
+    async fn ledger_size_of_run(&self, run: RunId) -> Result<u64, Error> {
+        self.readers.read(move |conn| read::ledger_size_of_run(conn, run)).await
     }
 
     async fn ledger_hashes(&self, indexes: &[u64]) -> Result<Vec<Option<[u8; 32]>>, Error> {
@@ -162,8 +190,8 @@ impl Store for Sqlite {
         self.writer.write(work).await
     }
 
-    async fn checkpoints(&self) -> Result<Vec<Checkpoint>, Error> {
-        self.readers.read(read::checkpoints).await
+    async fn checkpoints(&self, size: u64, limit: usize) -> Result<Vec<Checkpoint>, Error> {
+        self.readers.read(move |conn| read::checkpoints(conn, size, limit)).await
     }
 
     async fn newest_checkpoint(&self) -> Result<Option<Checkpoint>, Error> {

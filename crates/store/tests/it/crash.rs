@@ -47,10 +47,10 @@ pub(crate) fn write_for_ever(dir: &Path) {
 
 async fn count_parts(store: &Arc<dyn Store>, id: RunId) -> [usize; 4] {
     [
-        store.journal(id).await.unwrap().len(),
+        store.journal(id, 0, 0).await.unwrap().len(),
         store.outbox_of(id).await.unwrap().len(),
-        store.payloads_of(id).await.unwrap().len(),
-        store.ledger_rows_of_run(id).await.unwrap().len(),
+        store.payloads_of(id, None, 0).await.unwrap().len(),
+        store.ledger_rows_of_run(id, 0, 0).await.unwrap().len(),
     ]
 }
 

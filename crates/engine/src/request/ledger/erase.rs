@@ -2,6 +2,7 @@
 
 use domain::{Actor, Digest, RunId};
 use ledger::Entry;
+use store::port::READ_ROWS_MAX;
 use store::record::StoredPayload;
 
 use crate::audit::Note;
@@ -102,13 +103,24 @@ impl House {
         Ok(digests.len())
     }
 
+    async fn all_payloads_of(&self, run: RunId) -> Result<Vec<Digest>, HouseError> {
+        let mut all = Vec::new();
+        loop {
+            let some = self.store.payloads_of(run, all.last().copied(), READ_ROWS_MAX).await?;
+            if some.is_empty() {
+                return Ok(all);
+            }
+            all.extend(some);
+        }
+    }
+
     /// The run that payloads belong to, and those of them that are still there.
     async fn erasable(&self, what: Erasable) -> Result<(Option<RunId>, Vec<Digest>), HouseError> {
         let (mut run, asked) = match what {
             Erasable::Payload(digest) => (None, vec![digest]),
             Erasable::Run(run) => {
                 self.load(run).await?;
-                (Some(run), self.store.payloads_of(run).await?)
+                (Some(run), self.all_payloads_of(run).await?)
             }
         };
         let mut there = Vec::new();

@@ -26,7 +26,7 @@ impl House {
         let mut faults = Vec::new();
         let kept = checkpoint::read(&self.settings.ledger_checkpoint(), key);
         let hashes = self.store.ledger_hash_rows().await?;
-        let checkpoints = self.store.checkpoints().await?;
+        let checkpoints = self.all_checkpoints().await?;
         let newest = checkpoints.last().map_or(0, |checkpoint| checkpoint.size);
 
         let (mut verifier, mut beside) = (Verifier::default(), Beside::default());
@@ -89,6 +89,21 @@ impl House {
             )),
             Some(kept) if kept.size > newest => Some(checkpoint::outran(&path, kept.size, newest)),
             _ => None,
+        }
+    }
+
+    /// The signed checkpoints, oldest first.
+    pub(super) async fn all_checkpoints(
+        &self,
+    ) -> Result<Vec<store::record::Checkpoint>, HouseError> {
+        let mut all: Vec<store::record::Checkpoint> = Vec::new();
+        loop {
+            let from = all.last().map_or(0, |newest| newest.size + 1);
+            let some = self.store.checkpoints(from, PAGE).await?;
+            if some.is_empty() {
+                return Ok(all);
+            }
+            all.extend(some);
         }
     }
 
