@@ -2,6 +2,11 @@
 //!
 //! Nothing that a brain did to the checkout's own git folder counts: a second git folder with an index made from the
 //! base commit looks at the files alone, and `.gitignore` files say what is left out. Files are taken byte for byte.
+//!
+//! The index that the fresh checkout had tells which files nobody has touched since, by all that `stat` says of them; in
+//! a large repository reading them all again is most of an export. It lies where the brain's commands could reach it, so
+//! nothing but those times is believed: every entry is made the base commit's. A forged one could only hide changes,
+//! and what is not exported is not proposed.
 
 use domain::exec::Exec;
 use domain::{CommitId, Timestamp};
@@ -57,6 +62,7 @@ pub fn commands(base: &CommitId, transfer: &str, shallow: bool) -> Vec<Exec> {
     let format = if base.as_str().len() == 64 { "sha256" } else { "sha1" };
     let format = format!("--object-format={format}");
     let folder = format!("{transfer}/export.git");
+    let (kept, index) = (format!("{transfer}/{}", pack::INDEX_NAME), format!("{folder}/index"));
     let bundle = format!("{transfer}/{BUNDLE_NAME}");
     let git_dir = format!("--git-dir={folder}");
     let not_base = format!("^{base}");
@@ -87,7 +93,8 @@ pub fn commands(base: &CommitId, transfer: &str, shallow: bool) -> Vec<Exec> {
         ]),
         on(&["update-ref", BUNDLE_REF, base.as_str()]),
         pack::byte_exact(&folder),
-        on(&["read-tree", base.as_str()]),
+        pack::keep_index(&kept, &index),
+        on(&["read-tree", "--reset", base.as_str()]),
         on(&[
             "-c",
             "advice.addEmbeddedRepo=false",

@@ -15,6 +15,9 @@ use crate::mirror::Mirror;
 /// The largest pack that goes into a machine, in bytes.
 pub const PACK_MAX_BYTES: u64 = 8 * 1024 * 1024 * 1024;
 
+/// The index of the fresh checkout, in the transfer folder: the export need not read files again that nobody touched.
+pub(crate) const INDEX_NAME: &str = "checkout.index";
+
 /// How long unpacking may take in the machine, in milliseconds.
 const UNPACK_TIMEOUT_MS: u64 = 30 * 60 * 1000;
 
@@ -147,10 +150,17 @@ fn commands(commit: &CommitId, branch: Option<&str>, transfer: &str, shallow: bo
         branch,
         commit.as_str(),
     ]));
+    commands.push(keep_index(".git/index", &from(INDEX_NAME)));
     for command in &mut commands {
         command.timeout_ms = UNPACK_TIMEOUT_MS;
     }
     commands
+}
+
+/// Copies an index, where there is one, with its own time: what git compares files' times with.
+pub(crate) fn keep_index(from: &str, to: &str) -> Exec {
+    let script = "if test -f \"$1\"; then cp -p \"$1\" \"$2\"; fi";
+    Exec::new(["sh", "-c", script, "sh", from, to], "set up checkout")
 }
 
 /// Makes a git folder of the machine take files as they are.

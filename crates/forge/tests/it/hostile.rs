@@ -221,6 +221,20 @@ async fn every_limit_has_its_refusal() {
 }
 
 #[tokio::test]
+async fn a_bundle_has_256_mib_and_not_a_byte_more() {
+    assert_eq!(Limits::default().bundle_bytes, 256 * 1024 * 1024);
+    let forgery = Forgery::new().await;
+    let blob = forgery.object("blob", b"new");
+    let tree = forgery.tree(&[("100644", b"a", &blob)]);
+    let bundle = forgery.bundle(&forgery.commit(&tree, &[&forgery.base]));
+    let bundle_bytes = fs::metadata(&bundle).unwrap().len();
+    let limits = |bundle_bytes| Limits { bundle_bytes, ..Limits::default() };
+    let told = forgery.ingest(&bundle, limits(bundle_bytes - 1)).await.unwrap_err();
+    assert!(told.contains("bytes for a bundle"), "{told}");
+    assert_eq!(forgery.ingest(&bundle, limits(bundle_bytes)).await, Ok(()));
+}
+
+#[tokio::test]
 async fn a_tree_that_holds_itself_many_times_over_ends_at_a_limit() {
     let forgery = Forgery::new().await;
     let blob = forgery.object("blob", b"x");

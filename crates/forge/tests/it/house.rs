@@ -174,6 +174,15 @@ impl Machine {
         }
     }
 
+    /// What the export knows of the files before it looks at them, as `git ls-files --debug` says it.
+    pub(crate) fn known_of(&self, path: &str) -> String {
+        let transfer = self.path("transfer");
+        let commands = export::commands(&self.base, transfer.to_str().unwrap(), self.shallow);
+        let adds = commands.iter().position(|c| c.argv.iter().any(|word| word == "add")).unwrap();
+        self.run(&commands[..adds]);
+        git_in(&transfer.join("export.git"), &["ls-files", "--debug", "--stage", path])
+    }
+
     /// The bundle of what the checkout holds now.
     pub(crate) fn export(&self) -> PathBuf {
         let transfer = self.path("transfer");

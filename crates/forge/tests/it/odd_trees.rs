@@ -6,6 +6,9 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::time::Instant;
 
+use domain::RepoPath;
+use forge::tree::Blob;
+
 use crate::house::{House, attempt, git_in, run};
 
 #[tokio::test]
@@ -143,4 +146,21 @@ async fn files_that_attributes_would_normalise_stay_as_they_are_until_somebody_t
     assert_eq!(paths, ["touched.txt"]);
     assert_eq!(change.files[0].after.as_ref().unwrap().text(), Some("one\r\nthree\r\n"));
     assert_eq!(git_in(&machine.checkout(), &["status", "--porcelain"]), " M touched.txt");
+}
+
+#[tokio::test]
+async fn a_file_of_32_mib_is_read_and_one_a_byte_larger_is_not() {
+    let house = House::new().await;
+    let place = house.repository("app");
+    let most: u64 = 32 * 1024 * 1024;
+    for (name, bytes) in [("most", most), ("more", most + 1)] {
+        fs::File::create(place.join(name)).unwrap().set_len(bytes).unwrap();
+    }
+    git_in(&place, &["add", "-A"]);
+    git_in(&place, &["commit", "-q", "-m", "large"]);
+    let (mirror, found) = house.refreshed(&place).await;
+    let trees = mirror.trees().unwrap();
+    let read = |path: &str| trees.read(&found.head, &RepoPath::new(path).unwrap()).unwrap();
+    let whole = read("most").unwrap().into_bytes().map(|bytes| bytes.len() as u64);
+    assert_eq!((whole, read("more")), (Some(most), Some(Blob::TooLarge { size: most + 1 })));
 }

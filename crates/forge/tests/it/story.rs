@@ -67,6 +67,47 @@ async fn a_machine_that_changes_nothing_gives_no_change() {
 }
 
 #[tokio::test]
+async fn an_edit_of_the_same_size_with_the_old_time_is_exported() {
+    let house = House::new().await;
+    let (mirror, found) = house.refreshed(&house.repository("app")).await;
+    let machine = house.machine(&mirror, &found).await;
+    let path = machine.checkout().join("src/lib.rs");
+    let (text, then) = (fs::read(&path).unwrap(), fs::metadata(&path).unwrap().modified().unwrap());
+    let edited = text.to_ascii_uppercase();
+    assert_ne!(text, edited);
+    fs::write(&path, edited).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_modified(then).unwrap();
+    let change = machine.ingest(&mirror, attempt(1)).await.unwrap().change;
+    let paths: Vec<&str> = change.files.iter().map(|f| f.path.as_str()).collect();
+    assert_eq!(paths, ["src/lib.rs"]);
+}
+
+#[tokio::test]
+async fn files_that_nobody_touched_are_known_by_their_times() {
+    let house = House::new().await;
+    let (mirror, found) = house.refreshed(&house.repository("app")).await;
+    let machine = house.machine(&mirror, &found).await;
+    let known = machine.known_of("src/lib.rs");
+    assert!(known.contains("mtime: ") && !known.contains("mtime: 0:0"), "{known}");
+}
+
+#[tokio::test]
+async fn an_index_that_was_forged_puts_no_other_bytes_into_a_change() {
+    let house = House::new().await;
+    let (mirror, found) = house.refreshed(&house.repository("app")).await;
+    let machine = house.machine(&mirror, &found).await;
+    let checkout = machine.checkout();
+    let other = git_in(&checkout, &["hash-object", "-w", "Cargo.toml"]);
+    let entry = format!("100644,{other},src/lib.rs");
+    git_in(&checkout, &["update-index", "--cacheinfo", &entry]);
+    git_in(&checkout, &["update-index", "--add", "--cacheinfo", &entry.replace("lib", "new")]);
+    fs::copy(checkout.join(".git/index"), machine.path("transfer").join("checkout.index")).unwrap();
+    let known = machine.known_of("src/lib.rs");
+    assert!(!known.contains(&other) && known.contains("mtime: 0:0"), "{known}");
+    assert_eq!(machine.ingest(&mirror, attempt(1)).await, None);
+}
+
+#[tokio::test]
 async fn files_links_submodules_and_pointers_are_told_apart() {
     let house = House::new().await;
     let place = house.repository("app");
