@@ -26,3 +26,23 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     }
     Verdict::from_findings(findings)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::sample::Sample;
+
+    #[test]
+    fn of_one_rule_a_hundred_findings_are_carried_and_the_rest_is_counted() {
+        for (files, carried, words) in [(100, 100, ""), (103, 100, "(and 3 more findings")] {
+            let paths = (0..files).map(|number| format!("src/{number}.txt"));
+            let sample = Sample::default().within("docs/**");
+            let sample = paths.fold(sample, |sample, path| sample.file(&path, "a\n", "b\n"));
+            let verdict = sample.judged("every rule");
+            let of_paths: Vec<_> = verdict.findings.iter().filter(|f| f.rule == "paths").collect();
+            assert_eq!(of_paths.len(), carried);
+            let last = &of_paths.last().unwrap().reason;
+            assert_eq!(last.contains("more findings of this rule"), !words.is_empty(), "{last}");
+            assert!(last.contains(words), "{last}");
+        }
+    }
+}

@@ -97,6 +97,9 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Infrastructure losses of a run that are borne where nothing else is said.
+    pub const LOSSES_MAX: u32 = 5;
+
     /// The pause before the retry after the `losses`-th loss (from 1), with full jitter
     /// (`jitter` of 65536 parts): <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>.
     pub fn pause_ms(&self, losses: u32, jitter: u16) -> u64 {

@@ -199,7 +199,7 @@ impl World {
         let open: BTreeSet<MachineId> = self.started.difference(&self.released).copied().collect();
         assert_eq!(open, held, "machines that nobody will release in {:?}", self.run.state);
         self.check_not_stuck();
-        assert!(self.run.attempts <= LIMITS.attempts_max);
+        assert!(self.run.attempts <= self.run.limits.attempts_max);
     }
 }
 
@@ -291,6 +291,40 @@ fn a_lost_machine_costs_no_attempt() {
     let run = walk(&[Move::Start, Move::Right, infrastructure(), Move::Wake, Move::Right]);
     assert_eq!((run.attempts, run.losses, run.failures.len()), (1, 1, 1));
     assert!(matches!(run.state, State::Working { attempt: 1, step: Step::Act { .. } }));
+}
+
+#[test]
+fn five_lost_machines_are_borne_and_the_sixth_is_told_to_people() {
+    let mut world = World::new();
+    world.run.limits.losses_max = Limits::LOSSES_MAX;
+    world.step(&Move::Start);
+    for _ in 0..5 {
+        world.step(&Move::Fail(0));
+        assert!(matches!(world.run.state, State::Waiting { .. }), "{:?}", world.run);
+        world.step(&Move::Wake);
+    }
+    world.step(&Move::Fail(0));
+    let escalates = Step::Escalate { ending: Ending::Escalated };
+    assert_eq!(world.run.state, State::Working { attempt: 1, step: escalates });
+}
+
+#[test]
+fn the_last_attempt_that_fails_is_told_to_people() {
+    let mut world = World::new();
+    world.run.limits.attempts_max = 20;
+    world.step(&Move::Start);
+    for attempt in 1..20 {
+        let work = Some(Digest::of(&[attempt]));
+        let (fence, class) = (world.run.fence, FailureClass::Agent);
+        let failed = Command::Failed { fence, class, reason: "r".into(), work, jitter: 0 };
+        let (run, actions) = apply(&world.run, &failed, world.now, 0).unwrap();
+        world.take(run, actions);
+        let next = State::Working { attempt: u32::from(attempt) + 1, step: Step::Prepare };
+        assert_eq!(world.run.state, next);
+    }
+    world.step(&Move::Fail(1));
+    let escalates = Step::Escalate { ending: Ending::Escalated };
+    assert_eq!(world.run.state, State::Working { attempt: 20, step: escalates });
 }
 
 #[test]

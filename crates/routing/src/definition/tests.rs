@@ -23,6 +23,31 @@ fn a_small_definition_gets_sensible_defaults() {
 }
 
 #[test]
+fn a_definition_has_256_kib_and_not_a_byte_more() {
+    let of = |bytes: usize| format!("{SMALL}{}", "x".repeat(bytes - SMALL.len()));
+    assert!(read(&of(256 * 1024), &[]).is_ok());
+    let told = refused(&of(256 * 1024 + 1));
+    assert_eq!(told, "262145 bytes are more than a definition may have (262144)");
+}
+
+#[test]
+fn a_run_has_between_one_and_twenty_attempts() {
+    let with = |attempts: u32| {
+        SMALL.replace("scope:\n", &format!("budget: {{ attempts: {attempts} }}\nscope:\n"))
+    };
+    for attempts in [1, 20] {
+        assert_eq!(read(&with(attempts), &[]).unwrap().budget.attempts, attempts);
+    }
+    for attempts in [0, 21] {
+        let told = refused(&with(attempts));
+        assert!(
+            told.contains(&format!("`budget.attempts`: {attempts} is not between 1")),
+            "{told}"
+        );
+    }
+}
+
+#[test]
 fn the_example_of_the_guide_is_read_whole() {
     let agent = read(include_str!("../../../../docs/guide/agent-example.md"), &[]).unwrap();
     assert_eq!(agent.network.len(), 3);

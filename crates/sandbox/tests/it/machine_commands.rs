@@ -197,6 +197,7 @@ async fn a_flood_of_output_keeps_its_head_and_tail_and_is_counted() {
     let command = Exec::new(["sh", "-c", script], "flood");
     let result = machine.exec(&command, &mut heard).await.unwrap();
     assert!(result.success());
+    assert_eq!(OUTPUT_KEPT_MAX_BYTES, 1024 * 1024);
     assert!(result.stdout.len() <= OUTPUT_KEPT_MAX_BYTES);
     assert!(result.stdout.starts_with(b"first\n") && result.stdout.ends_with(b"x\nlast\n"));
     assert_eq!(heard.stdout, 30_000_000 + 12);
