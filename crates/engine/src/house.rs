@@ -52,7 +52,8 @@ pub struct Settings {
 impl Settings {
     /// Sensible values around a data folder.
     pub fn new(data: PathBuf) -> Self {
-        Self { data, backoff_ms: 2_000, backoff_max_ms: 60_000, losses_max: 5, alone: false }
+        let losses_max = runs::Limits::LOSSES_MAX;
+        Self { data, backoff_ms: 2_000, backoff_max_ms: 60_000, losses_max, alone: false }
     }
 
     /// Where the signing key of the ledger lies.

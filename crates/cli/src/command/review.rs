@@ -9,6 +9,9 @@ use crate::settings::Settings;
 use crate::usage::{Output, Review};
 use crate::wire_up;
 
+/// Said of a proposal whose answer is written down and not carried out.
+const ANSWER_WAITS: &str = "  (answered, not carried out yet: `hob runs resume` goes on with it)";
+
 /// Does what was asked.
 pub(crate) async fn review(settings: &Settings, asked: Review) -> Result<Exit, Failure> {
     let house = wire_up::house(settings).await?;
@@ -83,7 +86,8 @@ fn listed(reviews: Vec<Shown>, output: Output) -> Result<(), Failure> {
     }
     for review in reviews {
         let moved = if review.target_moved { "  (its base moved)" } else { "" };
-        mouth::data(&format!("{}{moved}", line(&review)));
+        let waits = if review.answer_waits { ANSWER_WAITS } else { "" };
+        mouth::data(&format!("{}{moved}{waits}", line(&review)));
     }
     Ok(())
 }

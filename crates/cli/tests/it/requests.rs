@@ -105,6 +105,8 @@ fn a_merge_that_was_done_and_not_written_down_is_told_later_with_the_name_of_who
     assert_ne!(failed.code, Some(0), "{failed:?}");
     let shown = house.hob(&["review", "show", &id, "--json"]).expect(0).json();
     assert_eq!(house.git(&["rev-parse", "main"]), shown["head"].as_str().unwrap());
+    let listed = house.hob(&["review", "list"]).expect(0).out;
+    assert!(listed.contains("answered, not carried out yet"), "{listed}");
     base.execute_batch("DROP TRIGGER refusing").unwrap();
     drop(base);
 

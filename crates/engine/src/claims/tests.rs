@@ -219,6 +219,7 @@ fn row(lease: Option<(u64, u64)>) -> OutboxRow {
 fn a_lease_is_given_up_once_it_did_not_change_for_its_length() {
     let (watched, start) = (Watched::default(), Instant::now());
     let after = |ms: u64| start + Duration::from_millis(ms);
+    assert_eq!(LEASE_MS, 30_000);
     assert!(!watched.is_held(&row(None), after(0)));
     assert!(watched.is_held(&row(Some((1, 5))), after(0)));
     assert!(watched.is_held(&row(Some((1, 5))), after(LEASE_MS - 1)));

@@ -44,6 +44,9 @@ pub struct Review {
     /// Whether its target stood on another commit than the base when this was asked: only `list` looks, and
     /// only at repositories on this host.
     pub target_moved: bool,
+    /// Whether it was answered and that is not carried out yet: another process is at work on the repository, or the
+    /// one that began is gone. The next command that works there goes on with it.
+    pub answer_waits: bool,
     /// The commit it leads to.
     pub head: domain::CommitId,
     /// What an approval binds to.
@@ -95,6 +98,8 @@ pub(crate) fn review(proposal: &Proposal) -> Review {
         mirror: text(proposal, "mirror"),
         target: text(proposal, "target"),
         target_moved: false,
+        // An answer that cannot be read is told by whoever carries it out.
+        answer_waits: crate::intent::of(proposal).is_ok_and(|intent| intent.is_some()),
         base: proposal.base.clone(),
         head: proposal.head.clone(),
         digest: proposal.digest,
