@@ -58,6 +58,9 @@ pub(crate) struct Facts {
     /// What the last attempt did and why it failed.
     #[serde(default)]
     pub(crate) previous: Option<PreviousFacts>,
+    /// What people were told, where they were: a later run that comes to the same tells nobody again.
+    #[serde(default)]
+    pub(crate) told: Option<ToldFacts>,
     /// Where the time went, in milliseconds.
     #[serde(default)]
     pub(crate) spent: SpentMillis,
@@ -140,6 +143,16 @@ pub(crate) struct PreviousFacts {
     pub(crate) checks: Vec<CheckReport>,
 }
 
+/// What people were told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ToldFacts {
+    /// The run that told them: this one, or an earlier one that came to the same.
+    pub(crate) by: domain::RunId,
+    /// What it was about: equal for equal matters.
+    pub(crate) matter: Digest,
+}
+
 /// Where the time went, in milliseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -188,6 +201,7 @@ impl Facts {
             proposal: None,
             machines: MachineFacts::default(),
             previous: None,
+            told: None,
             spent: SpentMillis::default(),
             reason: String::new(),
         }

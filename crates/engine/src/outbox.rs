@@ -96,6 +96,7 @@ fn result(done: &Done) -> (&'static str, Option<String>) {
         Done::Denied { reason } => ("denied", Some(reason.clone())),
         Done::Published { proposal } => ("published", Some(proposal.to_string())),
         Done::Escalated => ("escalated", None),
+        Done::ToldBefore => ("told_before", None),
     }
 }
 

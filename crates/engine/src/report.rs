@@ -21,9 +21,9 @@ impl House {
         let standing = self.ledger_standing().await?;
         let brain = facts.outcome.as_ref();
         let backend = facts.machines.backend;
-        let left = left(&facts, brain.map(|o| o.left.clone()).unwrap_or_default());
-        let escalated =
-            matches!(outcome, Outcome::Escalated | Outcome::Denied | Outcome::Cancelled);
+        let left = left(&facts);
+        let escalated = facts.told.is_some()
+            || matches!(outcome, Outcome::Escalated | Outcome::Denied | Outcome::Cancelled);
         Ok(Some(RunReport {
             run,
             agent: row.agent.name.clone(),
@@ -103,8 +103,9 @@ fn told_checks(facts: &Facts) -> Vec<domain::report::CheckReport> {
 }
 
 /// What the brain left, and after a failed verification what broke: that is never silent.
-fn left(facts: &Facts, mut left: Vec<Left>) -> Vec<Left> {
-    let Some(outcome) = &facts.outcome else { return left };
+pub(crate) fn left(facts: &Facts) -> Vec<Left> {
+    let Some(outcome) = &facts.outcome else { return vec![] };
+    let mut left = outcome.left.clone();
     let broken: Vec<_> =
         facts.checks.iter().filter(|check| !check.newly_failing.is_empty()).collect();
     if broken.is_empty() || facts.proposal.is_some() {

@@ -86,6 +86,8 @@ pub enum Done {
     },
     /// Escalate: people were told.
     Escalated,
+    /// Escalate: an earlier run told people exactly this, and nothing has changed since.
+    ToldBefore,
 }
 
 /// What became of a proposal.

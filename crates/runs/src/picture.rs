@@ -90,6 +90,7 @@ fn commands(run: &Run, spare: [MachineId; 2], proposal: ProposalId) -> Vec<(Stri
         ("denied", Done::Denied { reason: String::new() }),
         ("published", Done::Published { proposal }),
         ("escalated", Done::Escalated),
+        ("told before", Done::ToldBefore),
     ];
     list.extend(
         results.map(|(name, done)| (format!("done: {name}"), Command::Done { fence, done, spare })),

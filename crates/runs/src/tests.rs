@@ -47,7 +47,7 @@ enum Move {
 fn moves() -> impl Strategy<Value = Vec<Move>> {
     let one = prop_oneof![
         8 => Just(Move::Right),
-        2 => (0_u8..11).prop_map(Move::Other),
+        2 => (0_u8..12).prop_map(Move::Other),
         3 => (0_u8..5).prop_map(Move::Fail),
         1 => Just(Move::Stale),
         1 => Just(Move::Cancel),
@@ -59,7 +59,7 @@ fn moves() -> impl Strategy<Value = Vec<Move>> {
     prop::collection::vec(one, 1..60)
 }
 
-fn results(proposal: ProposalId) -> [Done; 11] {
+fn results(proposal: ProposalId) -> [Done; 12] {
     [
         Done::Prepared,
         Done::Changed,
@@ -72,6 +72,7 @@ fn results(proposal: ProposalId) -> [Done; 11] {
         Done::Denied { reason: "r".into() },
         Done::Published { proposal },
         Done::Escalated,
+        Done::ToldBefore,
     ]
 }
 
@@ -325,6 +326,25 @@ fn the_last_attempt_that_fails_is_told_to_people() {
     world.step(&Move::Fail(1));
     let escalates = Step::Escalate { ending: Ending::Escalated };
     assert_eq!(world.run.state, State::Working { attempt: 20, step: escalates });
+}
+
+#[test]
+fn people_who_know_are_not_told_again_but_of_what_is_denied_always() {
+    for (ending, over) in [(Ending::Escalated, Some(Ending::NoChange)), (Ending::Denied, None)] {
+        let mut world = World::new();
+        world.step(&Move::Start);
+        world.run.state = State::Working { attempt: 1, step: Step::Escalate { ending } };
+        world.step(&Move::Other(11));
+        let ended = match world.run.state {
+            State::Ended { ending } => Some(ending),
+            State::Queued
+            | State::Working { .. }
+            | State::Waiting { .. }
+            | State::Proposed { .. }
+            | State::Stopping { .. } => None,
+        };
+        assert_eq!(ended, over, "{ending:?}");
+    }
 }
 
 #[test]

@@ -43,3 +43,5 @@ mod review;
 mod side_by_side;
 #[cfg(test)]
 mod signals;
+#[cfg(test)]
+mod told_before;

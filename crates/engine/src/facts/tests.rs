@@ -25,7 +25,7 @@ fn accepted() -> Value {
         "outcome": null, "change": null, "checks": [], "check_notes": [], "checks_left_out": [], "checks_incomplete": false,
         "verdict": null, "proposal": null,
         "machines": { "backend": null, "acted": null, "verified": null },
-        "previous": null, "spent": { "prepare": 1, "act": 2, "verify": 3, "judge": 4 }, "reason": ""
+        "previous": null, "told": null, "spent": { "prepare": 1, "act": 2, "verify": 3, "judge": 4 }, "reason": ""
     })
 }
 

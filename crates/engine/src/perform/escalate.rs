@@ -1,11 +1,14 @@
 //! Escalate: people are told what could not be resolved, with all the context.
 
+mod matter;
+
 use std::fmt::Write as _;
 
 use runs::{Done, Ending, Step};
 
 use super::{Stage, StepError};
 use crate::audit::Note;
+use crate::facts::ToldFacts;
 use crate::progress::Progress;
 
 /// Writes the escalation for people: one file a run, replaced whole, so that doing it again is harmless.
@@ -16,6 +19,13 @@ pub(super) async fn escalate(stage: &mut Stage<'_>, ending: Ending) -> Result<Do
     stage.failures = why;
     if let Some(failure) = stage.failures.last() {
         stage.facts.reason.clone_from(&failure.reason);
+    }
+    let matter = matter::of(stage, ending);
+    if let Some(matter) = matter {
+        if let Some(by) = matter::told_by(stage, matter).await? {
+            return Ok(told_before(stage, ToldFacts { by, matter }));
+        }
+        stage.facts.told = Some(ToldFacts { by: stage.run, matter });
     }
     let text = text(stage, ending);
     let folder = stage.house.settings.escalations();
@@ -47,6 +57,19 @@ pub(super) async fn escalate(stage: &mut Stage<'_>, ending: Ending) -> Result<Do
         .payload("escalation", text.into_bytes());
     stage.note(note);
     Ok(Done::Escalated)
+}
+
+/// Leaves people in peace: they know.
+fn told_before(stage: &mut Stage<'_>, told: ToldFacts) -> Done {
+    let facts = &mut stage.facts;
+    facts.reason =
+        format!("nothing has changed since {} told people: {}", told.by, first_line(&facts.reason));
+    facts.told = Some(told);
+    let note = Note::new("run.told_before", stage.facts.reason.clone())
+        .fact("by", told.by.to_string())
+        .fact("matter", told.matter.to_string());
+    stage.note(note);
+    Done::ToldBefore
 }
 
 fn write_whole(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {

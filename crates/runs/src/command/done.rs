@@ -65,6 +65,10 @@ fn go_on(
             next.run.state = State::Proposed { proposal: *proposal };
         }
         (Step::Escalate { ending }, Done::Escalated) => next.end(ending),
+        // What governance denies is always told.
+        (Step::Escalate { ending: Ending::Escalated }, Done::ToldBefore) => {
+            next.end(Ending::NoChange);
+        }
         (
             Step::Prepare
             | Step::Act { .. }
@@ -125,5 +129,6 @@ const fn name(done: &Done) -> &'static str {
         Done::Denied { .. } => "denied",
         Done::Published { .. } => "published",
         Done::Escalated => "escalated",
+        Done::ToldBefore => "told_before",
     }
 }
