@@ -32,6 +32,34 @@ pub struct Context<'a> {
     pub memo: &'a Memo,
     /// Updates that open proposals of this agent already hold; not proposed a second time.
     pub proposed: &'a [Update],
+    /// How people answered earlier proposals of this agent here, the newest first.
+    pub answers: &'a [Answered],
+}
+
+/// How people answered an earlier proposal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// Its name.
+    pub proposal: String,
+    /// What they said.
+    pub answer: Answer,
+    /// What it moved.
+    pub updates: Vec<Update>,
+}
+
+/// What people said to a proposal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// It was merged.
+    Merged,
+    /// It was rejected.
+    Rejected {
+        /// Why, in their words.
+        why: String,
+        /// Whether nothing has changed since: the same commit, definition and settings. The same updates are not
+        /// proposed again then.
+        binds: bool,
+    },
 }
 
 /// What the last attempt did and what broke.

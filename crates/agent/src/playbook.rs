@@ -143,6 +143,10 @@ impl Playbook {
         if found_nothing && outcome.ending == Ending::NoChange {
             outcome.title = text::nothing_found(context.ecosystems, wanted);
         }
+        let rejected = outcome.left.iter().find(|left| left.why == Why::Rejected);
+        if let (Ending::NoChange, Some(left)) = (outcome.ending, rejected) {
+            outcome.title = format!("nothing new to propose: {} {}", left.package, left.detail);
+        }
         Ok(outcome)
     }
 }

@@ -19,6 +19,24 @@ pub(crate) enum Exit {
     Bug,
 }
 
+impl Exit {
+    /// The one of two that says more of what went wrong: our own bug first, then what a person can do something about.
+    pub(crate) const fn worse(self, other: Self) -> Self {
+        if self.weight() < other.weight() { other } else { self }
+    }
+
+    const fn weight(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::NoResult => 1,
+            Self::Refused => 2,
+            Self::Usage => 3,
+            Self::Fixable => 4,
+            Self::Bug => 5,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {

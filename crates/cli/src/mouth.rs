@@ -71,11 +71,16 @@ pub(crate) fn is_watched() -> bool {
 
 /// Says a failure and gives its exit code.
 pub(crate) fn failure(failure: &Failure) -> ExitCode {
+    tell(failure);
+    failure.exit.into()
+}
+
+/// Says a failure.
+pub(crate) fn tell(failure: &Failure) {
     say(&format!("error: {}", failure.problem));
     if let Some(hint) = &failure.hint {
         say(&format!("hint: {hint}"));
     }
-    failure.exit.into()
 }
 
 /// Says a mistake in the command line (or the help that was asked for).

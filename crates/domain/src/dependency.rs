@@ -140,6 +140,9 @@ pub enum Why {
     /// The definition or its settings say so.
     #[serde(rename = "ignored by the definition")]
     Ignored,
+    /// People have rejected exactly this, and nothing has changed since.
+    #[serde(rename = "rejected by people")]
+    Rejected,
     /// Newer than the definition's level allows.
     #[serde(rename = "outside the update level")]
     OutsideLevel,

@@ -138,10 +138,18 @@ pub enum CheckOutcome {
 pub struct CheckSide {
     /// How many tests passed.
     pub passed: u64,
-    /// The names of those that failed.
+    /// The names of those that failed, the first of them where there are many.
     pub failed: Vec<String>,
+    /// How many more failed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub failed_more: u64,
     /// The exit status; `null` where set-up failed and the check never ran.
     pub exit: Option<i32>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// The machines a run used.
@@ -169,7 +177,7 @@ pub struct Cost {
 /// Where the time of a run went, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Seconds {
-    /// From start to end.
+    /// Until it was first over or proposed, as far as a process was at it.
     pub total: f64,
     /// Mirror and context.
     pub prepare: f64,

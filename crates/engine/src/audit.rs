@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use domain::{Actor, Clock, Digest, RunId};
 use serde_json::{Value, json};
+use store::record::payload::PAYLOAD_MAX_BYTES;
 use store::record::{NewLedgerRow, Payload};
 
 /// The longest reason that an entry carries, in characters; the whole text is a payload where it counts.
@@ -34,7 +35,8 @@ impl Note {
         self
     }
 
-    /// With content that can be erased later; the entry names it by its salted digest.
+    /// With content that can be erased later; the entry names it by its salted digest. What is longer than a payload may
+    /// be is cut, and a fact says how long it was.
     pub(crate) fn payload(mut self, name: &'static str, bytes: Vec<u8>) -> Self {
         self.payloads.push((name, bytes));
         self
@@ -104,6 +106,12 @@ impl Scribe {
         if large > FACTS_MAX_BYTES {
             let all = Value::Object(std::mem::take(&mut facts).into_iter().collect());
             payloads.push(("facts", all.to_string().into_bytes()));
+        }
+        for (name, bytes) in &mut payloads {
+            if bytes.len() > PAYLOAD_MAX_BYTES {
+                facts.insert(format!("{name}_bytes"), json!(bytes.len()));
+                bytes.truncate(PAYLOAD_MAX_BYTES);
+            }
         }
         let mut entry = ledger::Entry {
             at: self.clock.now(),

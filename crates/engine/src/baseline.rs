@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::check::{Check, CheckResult, TestOutcome};
-use domain::{CommitId, Digest, Timestamp};
+use domain::{CommitId, Digest, MachineId, RunId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 #[derive(Serialize, Deserialize)]
@@ -17,6 +17,26 @@ struct Document {
     cut: bool,
     excerpt: String,
     millis: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
+}
+
+/// Where a result comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Origin {
+    /// The run that measured it.
+    pub(crate) run: RunId,
+    /// The machine that it was measured in.
+    pub(crate) machine: MachineId,
+}
+
+/// A result as it was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) result: CheckResult,
+    /// Nothing where it was not kept with it.
+    pub(crate) origin: Option<Origin>,
 }
 
 /// How long a result counts whose set-up installs what is newest, in milliseconds: a day.
@@ -56,7 +76,8 @@ pub(crate) fn is_lasting(result: &CheckResult) -> bool {
 }
 
 /// The document of a result.
-pub(crate) fn document(result: &CheckResult) -> serde_json::Value {
+pub(crate) fn document(kept: &Kept) -> serde_json::Value {
+    let result = &kept.result;
     let names = |wanted| {
         result
             .tests
@@ -73,12 +94,13 @@ pub(crate) fn document(result: &CheckResult) -> serde_json::Value {
         cut: result.cut,
         excerpt: governance::text::plain(&result.excerpt),
         millis: result.millis,
+        origin: kept.origin,
     };
     serde_json::to_value(document).expect("a baseline is plain data with text keys")
 }
 
 /// The result of a document; nothing where it is none of ours, so that the check is run again.
-pub(crate) fn read(document: &serde_json::Value) -> Option<CheckResult> {
+pub(crate) fn read(document: &serde_json::Value) -> Option<Kept> {
     let document: Document = serde_json::from_value(document.clone()).ok()?;
     let mut tests = BTreeMap::new();
     for (names, outcome) in [
@@ -88,13 +110,14 @@ pub(crate) fn read(document: &serde_json::Value) -> Option<CheckResult> {
     ] {
         tests.extend(names.into_iter().map(|name| (name, outcome)));
     }
-    Some(CheckResult {
+    let result = CheckResult {
         exit: document.exit,
         tests,
         cut: document.cut,
         excerpt: document.excerpt,
         millis: document.millis,
-    })
+    };
+    Some(Kept { result, origin: document.origin })
 }
 
 #[cfg(test)]
@@ -148,7 +171,14 @@ mod tests {
             excerpt: "assertion failed".to_owned(),
             millis: 12,
         };
-        assert_eq!(read(&document(&result)), Some(result));
+        let origin = Origin {
+            run: RunId::fresh(&domain::clock::SystemClock),
+            machine: MachineId::fresh(&domain::clock::SystemClock),
+        };
+        for origin in [None, Some(origin)] {
+            let kept = Kept { result: result.clone(), origin };
+            assert_eq!(read(&document(&kept)), Some(kept));
+        }
         assert_eq!(read(&serde_json::json!({ "exit": 0 })), None);
     }
 }

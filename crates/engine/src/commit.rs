@@ -1,7 +1,5 @@
 //! The two ways anything is written: a command applied to a run with all that follows, and notes alone.
 
-use std::sync::atomic::Ordering;
-
 use domain::RunId;
 use runs::{Command, Refused, Run};
 use store::error::CommitError;
@@ -79,13 +77,17 @@ impl House {
         along: Along,
     ) -> Result<Option<Applied>, HouseError> {
         let run = crate::persist::from_record(&row.run);
-        let worked_ms = match &along.facts {
-            Some(facts) => facts.spent.total(),
-            None => Facts::read(row.id, &row.facts)?.spent.total(),
+        let mut along = along;
+        let mut facts = match along.facts.take() {
+            Some(facts) => facts,
+            None => Facts::read(row.id, &row.facts)?,
         };
+        let worked_ms = facts.spent.total();
         let now = self.steady.now();
         let (answer, tx) = match runs::apply(&run, command, now, worked_ms) {
             Ok((next, actions)) => {
+                self.fix_time(row.id, &next.state, &mut facts);
+                along.facts = Some(facts);
                 let step = Step { row, next: &next, command, actions: &actions };
                 let along = self.with_superseded(&step, along).await?;
                 (Applied::Taken, self.taken(&step, scribe, along))
@@ -161,7 +163,7 @@ impl House {
     ) -> Result<(), HouseError> {
         if !notes.is_empty() {
             self.store.commit(written(scribe, notes)).await?;
-            self.wrote.store(true, Ordering::Relaxed);
+            self.unsealed.wrote();
         }
         Ok(())
     }
@@ -172,7 +174,7 @@ impl House {
         loop {
             let error = match self.store.commit(tx.clone()).await {
                 Ok(_) => {
-                    self.wrote.store(true, Ordering::Relaxed);
+                    self.unsealed.wrote();
                     self.signals.give(signals::concerned(&tx));
                     return Ok(());
                 }

@@ -4,9 +4,11 @@
 //! that was under way is over.
 
 use domain::RunId;
+use runs::{Command, FailureClass};
 use store::record::RunState;
 
 use crate::claims::Next;
+use crate::commit::Along;
 use crate::error::HouseError;
 use crate::house::House;
 use crate::reconcile::proposals::is_busy;
@@ -20,9 +22,29 @@ impl House {
     pub(crate) async fn drain(&self, run: RunId) -> Result<(), HouseError> {
         self.bury_the_dead().await?;
         while self.is_stranded(run).await? {
-            let Next::Claimed(claim) = self.claim_next(run).await? else { return Ok(()) };
-            self.perform(run, *claim, &self.leaving()).await?;
+            match self.claim_next(run).await? {
+                Next::Claimed(claim) => self.perform(run, *claim, &self.leaving()).await?,
+                Next::Wait(_) => return Ok(()),
+                Next::Nothing => return self.end_stuck(run).await,
+            }
         }
+        Ok(())
+    }
+
+    /// Ends a run that was told to stop where nobody is left to answer: what it was at is lost.
+    async fn end_stuck(&self, run: RunId) -> Result<(), HouseError> {
+        let row = self.load(run).await?;
+        if self.is_stuck(&row).await?.is_none() {
+            return Ok(());
+        }
+        let command = Command::Failed {
+            fence: domain::Fence(row.run.fence),
+            class: FailureClass::Infrastructure,
+            reason: "stopped, and nothing was left that would have answered".to_owned(),
+            work: None,
+            jitter: 0,
+        };
+        self.apply(run, &command, &self.scribe_of(&row)?, Along::default()).await?;
         Ok(())
     }
 
@@ -34,10 +56,13 @@ impl House {
             let Some(last) = runs.last() else { return Ok(()) };
             after = Some(*last);
             for run in runs {
-                if self.would_wait(run).await? {
-                    continue;
-                }
-                if let Err(error) = self.drain(run).await {
+                // A repository at work holds nobody up, and neither does a run that cannot be looked at.
+                let drained = match self.would_wait(run).await {
+                    Ok(true) => continue,
+                    Ok(false) => self.drain(run).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = drained {
                     tracing::warn!(%run, error = crate::chain(&error), "its end waits for the next time");
                 }
             }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use domain::{Digest, Fence, MachineId, RunId};
 use runs::{Action, Command, Done, FailureClass, Step};
+use store::error::CommitError;
 use store::queue::Claim;
+use store::record::RunState;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +17,9 @@ use crate::audit::Note;
 use crate::claims::{LEASE_MS, Next};
 use crate::commit::{Along, Applied};
 use crate::error::HouseError;
+use crate::facts::Facts;
 use crate::house::House;
+use crate::meter::Counted;
 use crate::pending::Pending;
 use crate::perform::{self, Stage, StepError};
 use crate::progress::Progress;
@@ -24,8 +28,14 @@ use crate::reconcile::signals::Reconciler;
 /// How often a claim is renewed, notes are written and a request to stop is looked for.
 const HEARTBEAT: Duration = Duration::from_millis(1_000);
 
+/// How often the time that a step takes is counted while it goes on: what a process that dies takes along at most.
+const COUNTED: Duration = Duration::from_secs(5);
+
 /// The shortest wait before what is to be done is looked for again.
 const WAIT_MIN: Duration = Duration::from_millis(5);
+
+/// The longest reason of a failed step that is kept with the run, in characters.
+const FAILURE_MAX_CHARS: usize = 4 * domain::limit::QUOTE_MAX_CHARS;
 
 /// A row that was claimed so often is poison: it takes its worker down each time.
 const CLAIMS_MAX: u64 = 5;
@@ -54,6 +64,7 @@ impl House {
     /// Drives one run until it rests.
     pub async fn drive(&self, run: RunId) -> Result<Rest, HouseError> {
         let leave = self.leaving();
+        self.watch(&self.load(run).await?)?;
         let mut told = false;
         loop {
             if leave.is_cancelled() {
@@ -67,11 +78,15 @@ impl House {
                 }
                 Next::Nothing => {
                     let row = self.load(run).await?;
-                    if row.run.state.name() == "queued" {
-                        self.begin(run).await?;
-                    } else {
-                        self.tell_the_rest(run).await?;
-                        return Ok(Rest::Settled);
+                    match row.run.state {
+                        RunState::Queued => self.begin(run).await?,
+                        RunState::Proposed { .. } | RunState::Ended { .. } => {
+                            self.tell_the_rest(run).await?;
+                            return Ok(Rest::Settled);
+                        }
+                        RunState::Working { .. }
+                        | RunState::Waiting { .. }
+                        | RunState::Stopping { .. } => self.refuse_stuck(run).await?,
                     }
                 }
                 Next::Wait(wait) => {
@@ -160,12 +175,10 @@ impl House {
         let done = (claim.row.id, claim.token);
         let row = self.load(run).await?;
         let scribe = self.scribe_of(&row)?;
-        if row.run.fence != fence.0
-            || matches!(row.run.state, store::record::RunState::Ended { .. })
-        {
+        if row.run.fence != fence.0 || matches!(row.run.state, RunState::Ended { .. }) {
             return self.complete(&scribe, done, vec![]).await;
         }
-        let stopped = matches!(row.run.state, store::record::RunState::Stopping { .. });
+        let stopped = matches!(row.run.state, RunState::Stopping { .. });
         let given_up =
             if stopped { Some(StepError::stopped()) } else { lost_before(claim.row.claims, step) };
         if let Some(why) = given_up {
@@ -176,24 +189,20 @@ impl House {
         }
         let mut stage = Stage::open(self, &row, (attempt, side_effect_fence(fence, claim)), done)?;
         self.listener.hear(&Progress::Step { step: step.name(), attempt });
-        let started = Instant::now();
-        let beat = self.under_heartbeat(claim, &mut stage, step, leave).await;
+        let mut counted = Counted::none(step, stage.meter.clone());
+        let beat = self.under_heartbeat(claim, &mut stage, (step, &mut counted), leave).await;
         stage.tell_asked();
-        let beat = beat?;
-        stage.spend(step, u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
         let command = match beat {
             Beat::LeaseLost => {
                 self.signals.give([Reconciler::Leases, Reconciler::Machines, Reconciler::Ends]);
-                self.drop_machines(step).await;
                 // The state belongs to somebody else now. What was done here was done all the same.
                 stage.note(
                     Note::new("lease.lost", "somebody else goes on").fact("step", step.name()),
                 );
-                return self.write_notes(&scribe, stage.notes.take().notes).await;
+                return self.lay_down(stage, &mut counted).await;
             }
             Beat::Left => {
-                self.drop_machines(step).await;
-                self.write_notes(&scribe, stage.notes.take().notes).await?;
+                self.lay_down(stage, &mut counted).await?;
                 self.store.release(claim.row.id, claim.token, self.clock.now()).await?;
                 return Ok(());
             }
@@ -201,6 +210,10 @@ impl House {
             Beat::Result(Ok(result)) => Command::Done { fence, done: result, spare: self.spare() },
             Beat::Result(Err(error)) => self.failed(fence, error, stage.work()),
         };
+        // What was counted while the step went on is in the row by now, whoever counted it.
+        let row = self.load(run).await?;
+        let spent = counted.with_the_rest(Facts::read(run, &row.facts)?.spent);
+        stage.facts.spent = spent;
         let (facts, mut along) = stage.close();
         along.claim = Some(done);
         along.facts = Some(facts);
@@ -213,8 +226,17 @@ impl House {
                 Ok(())
             }
             // Somebody else has it now; what was done here is done again there, idempotently.
-            Err(HouseError::Commit(store::error::CommitError::StaleLease { .. })) => {
+            Err(HouseError::Commit(CommitError::StaleLease { .. })) => {
                 self.write_notes(&scribe, told).await
+            }
+            Err(HouseError::Commit(error @ CommitError::TooLarge { .. })) => {
+                let error = StepError::budget(format!("the step `{}`: {error}", step.name()));
+                let command = self.failed(fence, error, None);
+                let facts = Facts { spent, ..Facts::read(run, &row.facts)? };
+                let along = Along { claim: Some(done), notes: told, ..Along::default() };
+                let along = Along { facts: Some(facts), ..along };
+                self.apply(run, &command, &scribe, along).await?;
+                Ok(())
             }
             Err(error) => {
                 self.pending(run).give_back(told);
@@ -223,25 +245,42 @@ impl House {
         }
     }
 
+    /// Leaves a step to whoever goes on with it: what was told and how long it took stays.
+    async fn lay_down(&self, stage: Stage<'_>, counted: &mut Counted) -> Result<(), HouseError> {
+        self.drop_machines(counted.step()).await;
+        if let Err(error) = self.count(stage.run, counted).await {
+            tracing::warn!(error = crate::chain(&error), "the time of a step is not counted");
+        }
+        self.write_notes(&stage.scribe, stage.notes.take().notes).await
+    }
+
     async fn under_heartbeat(
         &self,
         claim: &Claim,
         stage: &mut Stage<'_>,
-        step: Step,
+        (step, counted): (Step, &mut Counted),
         leave: &CancellationToken,
-    ) -> Result<Beat, HouseError> {
+    ) -> Beat {
         let (notes, scribe, run) = (stage.notes.clone(), stage.scribe.clone(), stage.run);
-        let (may_be_cut, waits) = (perform::may_be_cut(step), stage.waits.clone());
+        let (may_be_cut, meter) = (perform::may_be_cut(step), stage.meter.clone());
+        let (left, out_of_time) = (stage.time_left(), stage.out_of_time(step));
+        let is_timed = perform::is_timed(step);
+        if is_timed && left.is_zero() {
+            return Beat::Result(Err(out_of_time));
+        }
+        let mut time_is_up = std::pin::pin!(meter.reaches(meter.worked() + left));
         let mut work = std::pin::pin!(perform::step(stage, step));
         let mut beat = Instant::now() + HEARTBEAT;
+        let mut count = Instant::now() + COUNTED;
         loop {
             tokio::select! {
                 result = &mut work => {
                     // Whoever leaves does not wait for space; that is no failure of the step.
                     let left = self.stopping() && result.as_ref().is_err_and(StepError::wants_space);
-                    return Ok(if left { Beat::Left } else { Beat::Result(result) });
+                    return if left { Beat::Left } else { Beat::Result(result) };
                 }
-                () = leave.cancelled(), if may_be_cut || waits.now() => return Ok(Beat::Left),
+                () = leave.cancelled(), if may_be_cut || meter.waits.now() => return Beat::Left,
+                () = &mut time_is_up, if is_timed => return Beat::Result(Err(out_of_time)),
                 // A command is about to start: the ledger knows of it first.
                 () = notes.wanted() => {
                     self.write_pending(&scribe, &notes).await;
@@ -253,9 +292,15 @@ impl House {
             let now = self.clock.now();
             let lost = self.store.renew(self.worker.name(), &held, now, LEASE_MS).await;
             if lost.is_ok_and(|rows| !rows.is_empty()) {
-                return Ok(Beat::LeaseLost);
+                return Beat::LeaseLost;
             }
             self.write_pending(&scribe, &notes).await;
+            if Instant::now() >= count {
+                count = Instant::now() + COUNTED;
+                if let Err(error) = self.count(run, counted).await {
+                    tracing::warn!(error = crate::chain(&error), "time is counted later");
+                }
+            }
             let stopping = self
                 .store
                 .run(run)
@@ -263,8 +308,8 @@ impl House {
                 .ok()
                 .flatten()
                 .is_some_and(|row| row.run.state.name() == "stopping");
-            if stopping && (may_be_cut || waits.now()) {
-                return Ok(Beat::Stopped);
+            if stopping && (may_be_cut || meter.waits.now()) {
+                return Beat::Stopped;
             }
         }
     }
@@ -319,7 +364,8 @@ impl House {
         let mut jitter = [0_u8; 2];
         self.clock.fill_random(&mut jitter);
         let jitter = u16::from_be_bytes(jitter);
-        Command::Failed { fence, class: error.class, reason: error.reason, work, jitter }
+        let reason = domain::limit::head_chars(&error.reason, FAILURE_MAX_CHARS);
+        Command::Failed { fence, class: error.class, reason, work, jitter }
     }
 
     fn spare(&self) -> [MachineId; 2] {

@@ -5,6 +5,7 @@ use domain::finding::Verdict;
 use domain::machine::Backend;
 use domain::report::{CheckReport, ProposalReport};
 use domain::{Actor, CommitId, Digest, EventId, MachineId, TreeId};
+use runs::Step;
 use serde::{Deserialize, Serialize};
 
 /// The document. Its shape is versioned by `v`; a newer one than we know is refused. Whatever was added since the first
@@ -64,6 +65,9 @@ pub(crate) struct Facts {
     /// Where the time went, in milliseconds.
     #[serde(default)]
     pub(crate) spent: SpentMillis,
+    /// How long it took until it first came to rest, in milliseconds; nothing before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) took_ms: Option<u64>,
     /// The reason of the ending, in one sentence.
     #[serde(default)]
     pub(crate) reason: String,
@@ -138,9 +142,21 @@ pub(crate) struct MachineFacts {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PreviousFacts {
+    /// Which attempt it was; 0 where that was not kept.
+    #[serde(default)]
+    pub(crate) attempt: u32,
     pub(crate) updates: Vec<Update>,
     pub(crate) left: Vec<Left>,
     pub(crate) checks: Vec<CheckReport>,
+    /// What a person should know of how its checks were found.
+    #[serde(default)]
+    pub(crate) check_notes: Vec<String>,
+    /// Whether something about its checks makes the result incomplete.
+    #[serde(default)]
+    pub(crate) checks_incomplete: bool,
+    /// The machine that ran them.
+    #[serde(default)]
+    pub(crate) verified: Option<MachineId>,
 }
 
 /// What people were told.
@@ -164,6 +180,18 @@ pub(crate) struct SpentMillis {
 }
 
 impl SpentMillis {
+    /// Adds the time that a step took.
+    pub(crate) const fn add(&mut self, step: Step, millis: u64) {
+        let of_step = match step {
+            Step::Prepare => &mut self.prepare,
+            Step::Act { .. } | Step::Export { .. } => &mut self.act,
+            Step::Verify { .. } => &mut self.verify,
+            Step::Judge => &mut self.judge,
+            Step::Propose | Step::Escalate { .. } => return,
+        };
+        *of_step = of_step.saturating_add(millis);
+    }
+
     /// All of it.
     pub(crate) const fn total(self) -> u64 {
         let Self { prepare, act, verify, judge } = self;
@@ -203,6 +231,7 @@ impl Facts {
             previous: None,
             told: None,
             spent: SpentMillis::default(),
+            took_ms: None,
             reason: String::new(),
         }
     }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +25,8 @@ use crate::machines::{Asked, Kept};
 use crate::pending::Pending;
 use crate::progress::{Listener, Progress};
 use crate::reconcile::signals::Signals;
+use crate::took::Watches;
+use crate::unsealed::Unsealed;
 use crate::worker::Worker;
 
 /// How long a process waits at its end for the files of its machines to go.
@@ -128,8 +129,10 @@ pub struct House {
     pub(crate) key: ledger::SigningKey,
     /// What reconcilers were told to look at.
     pub(crate) signals: Signals,
-    /// Whether this process has written entries since it sealed for the last time.
-    pub(crate) wrote: AtomicBool,
+    /// How long runs take.
+    pub(crate) watches: Watches,
+    /// What this process has written and not seen sealed.
+    pub(crate) unsealed: Unsealed,
     /// Machines between two steps.
     pub(crate) kept: Kept,
     /// The machines that this process has asked for.
@@ -179,7 +182,8 @@ impl House {
             worker,
             key,
             signals: Signals::default(),
-            wrote: AtomicBool::new(false),
+            watches: Watches::default(),
+            unsealed: Unsealed::default(),
             kept: Kept::default(),
             asked: Asked::default(),
             memos: Mutex::default(),

@@ -18,6 +18,9 @@ use crate::request::review::{ANSWER_FENCE, local_error};
 /// Where a proposal's facts hold it.
 const KEY: &str = "intent";
 
+/// Where they hold the rejection that was carried out.
+const REJECTION: &str = "rejection";
+
 /// An answer that is being carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -84,6 +87,27 @@ pub(crate) fn of(proposal: &Proposal) -> Result<Option<Intent>, HouseError> {
     read.map(Some).map_err(|error| {
         HouseError::Inconsistent(format!("the answer to {}: {error}", proposal.id))
     })
+}
+
+/// Why a proposal was rejected; nothing where it was not, or where that was not kept.
+pub(crate) fn rejection(proposal: &Proposal) -> Result<Option<String>, HouseError> {
+    let Some(found) = proposal.facts.get(REJECTION) else { return Ok(None) };
+    let read = serde_json::from_value::<Intent>(found.clone());
+    let intent = read.map_err(|error| {
+        HouseError::Inconsistent(format!("the rejection of {}: {error}", proposal.id))
+    })?;
+    Ok(match intent.answer {
+        Intended::Reject { why } => Some(why),
+        Intended::Merge { .. } => None,
+    })
+}
+
+fn keep_rejection(proposal: &mut Proposal, intent: &Intent) {
+    if let (Some(facts), Intended::Reject { .. }) = (proposal.facts.as_object_mut(), &intent.answer)
+    {
+        let document = serde_json::to_value(intent).expect("an intent is plain data");
+        facts.insert(REJECTION.to_owned(), document);
+    }
 }
 
 fn set(proposal: &mut Proposal, intent: Option<&Intent>) {
@@ -213,6 +237,7 @@ impl House {
                 return Err(HouseError::Refused(format!("{id} was {now} meanwhile")));
             }
             set(&mut latest, None);
+            keep_rejection(&mut latest, intent);
             latest.state = state;
             latest.updated = self.clock.now();
             match self.write_answer(&intent.actor, latest, note.clone()).await {

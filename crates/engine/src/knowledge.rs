@@ -49,7 +49,7 @@ impl Knowledge {
             .collect();
         let without = workshop.without_registry.iter().cloned().collect();
         let registries = Registries { asked, without };
-        let Brain::Playbook(playbook) = &stage.agent.brain;
+        let Brain::Playbook(playbook) = &stage.agent()?.brain;
         let advisories = match playbook {
             Playbook::Updates(_) => Known::default(),
             Playbook::Remediation(settings) => {

@@ -4,6 +4,7 @@
 //! [`driver`](House::drive) claims what it decided under a lease, the performers do it, and what came of
 //! it goes back as the next command, in one transaction with the state, the journal and the ledger.
 
+mod answers;
 mod audit;
 mod baseline;
 mod claims;
@@ -18,6 +19,7 @@ mod intent;
 mod keeper;
 mod knowledge;
 mod machines;
+mod meter;
 mod open_proposals;
 mod outbox;
 mod pending;
@@ -32,7 +34,10 @@ pub mod request;
 mod space;
 #[cfg(test)]
 mod stored;
+mod stuck;
 pub mod supervise;
+mod took;
+mod unsealed;
 mod worker;
 mod workspace;
 

@@ -123,6 +123,12 @@ impl House {
         }
     }
 
+    /// Whether the ledger is still to be told that a machine of this run is gone: at the end of the process, or by whoever
+    /// reclaims it.
+    pub fn has_untold_machines(&self, run: RunId) -> bool {
+        self.asked.all().values().any(|(of, _)| *of == run)
+    }
+
     /// Closes every machine that is still kept.
     pub(crate) async fn close_machines(&self) {
         let ids: Vec<MachineId> =
@@ -142,16 +148,25 @@ impl House {
             .filter(|(_, (_, gone))| all_are_gone || *gone == Gone::Yes)
             .map(|(id, (run, _))| (*id, *run))
             .collect();
+        let mut first = Ok(());
         for (id, run) in asked {
             self.asked.is_gone(id);
-            if let (Some(note), Some(row)) = self.released(id).await? {
-                let scribe = self.scribe_of(&self.load(run).await?)?;
-                let mut tx = crate::commit::written(&scribe, vec![note]);
-                tx.machines = vec![row];
-                self.store.commit(tx).await?;
-                self.wrote.store(true, std::sync::atomic::Ordering::Relaxed);
+            // What cannot be told of one holds no other up.
+            match self.tell_of_machine(id, run).await {
+                Ok(()) => self.asked.forget(id),
+                Err(error) => first = first.and(Err(error)),
             }
-            self.asked.forget(id);
+        }
+        first
+    }
+
+    async fn tell_of_machine(&self, id: MachineId, run: RunId) -> Result<(), HouseError> {
+        if let (Some(note), Some(row)) = self.released(id).await? {
+            let scribe = self.scribe_of(&self.load(run).await?)?;
+            let mut tx = crate::commit::written(&scribe, vec![note]);
+            tx.machines = vec![row];
+            self.store.commit(tx).await?;
+            self.unsealed.wrote();
         }
         Ok(())
     }

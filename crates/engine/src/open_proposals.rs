@@ -57,6 +57,6 @@ impl House {
 impl Stage<'_> {
     /// The open and approved proposals of the run's agent for its repository.
     pub(crate) async fn open_proposals(&self) -> Result<Vec<Proposal>, StepError> {
-        Ok(self.house.open_proposals(&self.agent.name, &self.repository()?).await?)
+        Ok(self.house.open_proposals(&self.name, &self.repository()?).await?)
     }
 }

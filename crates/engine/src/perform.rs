@@ -1,5 +1,7 @@
 //! The performers: one step of a run each, each safe to be done again.
 
+use std::time::Duration;
+
 use domain::agent::{Agent, Brain};
 use domain::{Digest, Fence, RunId};
 use runs::{Done, FailureClass, Step};
@@ -13,8 +15,9 @@ use crate::commit::Along;
 use crate::error::HouseError;
 use crate::facts::Facts;
 use crate::house::{House, Workshop};
+use crate::meter::Meter;
 use crate::pending::Pending;
-use crate::space::{Patience, Waits};
+use crate::space::Patience;
 
 mod act;
 mod escalate;
@@ -84,7 +87,9 @@ impl From<HouseError> for StepError {
 pub(crate) struct Stage<'a> {
     pub(crate) house: &'a House,
     pub(crate) run: RunId,
-    pub(crate) agent: Agent,
+    /// The agent's name, which stays whatever became of its definition.
+    pub(crate) name: String,
+    agent: Result<Agent, String>,
     pub(crate) facts: Facts,
     pub(crate) notes: Pending,
     pub(crate) scribe: Scribe,
@@ -96,8 +101,10 @@ pub(crate) struct Stage<'a> {
     pub(crate) supersedes: bool,
     /// The row and the token under which the step is performed.
     pub(crate) claim: (u64, u64),
-    /// Whether it waits for space on a disk.
-    pub(crate) waits: Waits,
+    /// How long it is worked on.
+    pub(crate) meter: Meter,
+    /// How long the whole run may be worked on, in milliseconds.
+    time_ms: u64,
     /// Asks registries, and counts what is asked in this step.
     registries: Option<Client>,
 }
@@ -111,24 +118,46 @@ impl<'a> Stage<'a> {
         claim: (u64, u64),
     ) -> Result<Self, HouseError> {
         let facts = Facts::read(row.id, &row.facts)?;
-        let agent = facts.request.agent()?;
-        let failures = crate::persist::from_record(&row.run).failures;
+        let agent = facts.request.agent().map_err(|error| crate::chain(&error));
+        let run = crate::persist::from_record(&row.run);
         Ok(Self {
             house,
             run: row.id,
+            name: row.agent.name.clone(),
             agent,
             notes: house.pending(row.id),
             scribe: house.scribe_of(row)?,
             facts,
             attempt,
             fence,
-            failures,
+            failures: run.failures,
+            time_ms: run.limits.time_ms,
             proposals: Vec::new(),
             supersedes: false,
             claim,
-            waits: Waits::default(),
+            meter: Meter::default(),
             registries: house.workshop.as_ref().map(|workshop| workshop.registries.counting()),
         })
+    }
+
+    /// The agent as its definition makes it. A newer hob may read a stored definition otherwise than the one that accepted
+    /// it: then people are told, which needs no agent.
+    pub(crate) fn agent(&self) -> Result<&Agent, StepError> {
+        self.agent.as_ref().map_err(|problem| {
+            StepError::agent(format!("the run's definition makes no agent any more: {problem}"))
+        })
+    }
+
+    /// For how long the run may still be worked on.
+    pub(crate) fn time_left(&self) -> Duration {
+        let spent = Duration::from_millis(self.facts.spent.total()) + self.meter.worked();
+        Duration::from_millis(self.time_ms).saturating_sub(spent)
+    }
+
+    /// What a step says that was not done before the run's time was used up.
+    pub(crate) fn out_of_time(&self, step: Step) -> StepError {
+        let (seconds, step) = (self.time_ms / 1_000, step.name());
+        StepError::budget(format!("the run's time of {seconds} s is used up in the step `{step}`"))
     }
 
     /// Asked before a side effect that no fence of its own guards: whether this step is still this process's.
@@ -148,7 +177,7 @@ impl<'a> Stage<'a> {
         error: StepError,
     ) -> Result<(), StepError> {
         let wants_space = error.wants_space();
-        if wants_space && patience.wait(self.house, &self.waits, &error.reason).await {
+        if wants_space && patience.wait(self.house, &self.meter.waits, &error.reason).await {
             Ok(())
         } else {
             Err(error)
@@ -177,21 +206,12 @@ impl<'a> Stage<'a> {
     /// Names what the step worked on, where the next attempt would do the same with the same, as a playbook does: the
     /// change, or the base where there is none yet.
     pub(crate) fn work(&self) -> Option<Digest> {
-        let Brain::Playbook(_) = &self.agent.brain;
+        let Ok(agent) = self.agent() else {
+            return Some(Digest::of(self.facts.request.definition.as_bytes()));
+        };
+        let Brain::Playbook(_) = &agent.brain;
         let change = self.facts.change.as_ref().map(|change| change.digest);
         change.or_else(|| Some(Digest::of(self.facts.base.as_ref()?.as_str().as_bytes())))
-    }
-
-    /// Counts the time that a step took.
-    pub(crate) fn spend(&mut self, step: Step, millis: u64) {
-        let spent = &mut self.facts.spent;
-        match step {
-            Step::Prepare => spent.prepare += millis,
-            Step::Act { .. } | Step::Export { .. } => spent.act += millis,
-            Step::Verify { .. } => spent.verify += millis,
-            Step::Judge => spent.judge += millis,
-            Step::Propose | Step::Escalate { .. } => {}
-        }
     }
 
     /// What goes with the command that the step ends in.
@@ -219,6 +239,9 @@ pub(crate) async fn step(stage: &mut Stage<'_>, step: Step) -> Result<Done, Step
 }
 
 async fn once(stage: &mut Stage<'_>, step: Step) -> Result<Done, StepError> {
+    if !matches!(step, Step::Escalate { .. }) {
+        stage.agent()?;
+    }
     match step {
         Step::Prepare => prepare::prepare(stage).await,
         Step::Act { machine } => Box::pin(act::act(stage, machine)).await,
@@ -241,6 +264,15 @@ pub(crate) const fn may_be_cut(step: Step) -> bool {
         | Step::Verify { .. }
         | Step::Judge => true,
         Step::Propose | Step::Escalate { .. } => false,
+    }
+}
+
+/// Whether a step ends with the run's time. What touches the outside is let finish, and nothing that was measured is
+/// thrown away for the moment that judging it takes.
+pub(crate) const fn is_timed(step: Step) -> bool {
+    match step {
+        Step::Prepare | Step::Act { .. } | Step::Export { .. } | Step::Verify { .. } => true,
+        Step::Judge | Step::Propose | Step::Escalate { .. } => false,
     }
 }
 

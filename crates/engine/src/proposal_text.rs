@@ -42,7 +42,7 @@ pub(crate) fn body(stage: &Stage<'_>, outcome: &OutcomeFacts) -> String {
                 .expect("a text takes every text");
         }
     }
-    writeln!(text, "\n---\n`{}` of `{}`, base `{}`", stage.run, stage.agent.name, base(stage))
+    writeln!(text, "\n---\n`{}` of `{}`, base `{}`", stage.run, stage.name, base(stage))
         .expect("a text takes every text");
     governance::text::plain(&text)
 }
@@ -109,8 +109,18 @@ mod tests {
     fn report(newly_failing: &[&str]) -> CheckReport {
         CheckReport {
             command: "npm test".to_owned(),
-            base: Some(domain::report::CheckSide { passed: 1, failed: vec![], exit: Some(1) }),
-            after: Some(domain::report::CheckSide { passed: 0, failed: vec![], exit: Some(1) }),
+            base: Some(domain::report::CheckSide {
+                passed: 1,
+                failed: vec![],
+                failed_more: 0,
+                exit: Some(1),
+            }),
+            after: Some(domain::report::CheckSide {
+                passed: 0,
+                failed: vec![],
+                failed_more: 0,
+                exit: Some(1),
+            }),
             newly_failing: newly_failing.iter().map(|name| (*name).to_owned()).collect(),
             flaky: vec![],
             outcome: if newly_failing.is_empty() {

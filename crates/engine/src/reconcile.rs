@@ -69,6 +69,7 @@ impl House {
                 Reconciler::Proposals => self.follow_proposals().await,
                 Reconciler::Mirrors => self.forget_the_ended().await,
                 Reconciler::Baselines => self.trim_baselines().await,
+                Reconciler::Stuck => self.look_for_the_stuck().await,
                 Reconciler::Ledger => self.seal().await,
             };
             match done {

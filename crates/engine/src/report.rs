@@ -1,7 +1,9 @@
 //! A run as `hob run --json` and `hob runs show --json` tell it.
 
-use domain::dependency::{Left, Why};
-use domain::report::{CheckSide, Cost, LedgerReport, MachineReport, Outcome, RunReport, Seconds};
+use domain::dependency::{Left, Update, Why};
+use domain::report::{
+    CheckReport, CheckSide, Cost, LedgerReport, MachineReport, Outcome, RunReport, Seconds,
+};
 use runs::{Ending, State};
 use store::record::RunRow;
 
@@ -22,6 +24,7 @@ impl House {
         let brain = facts.outcome.as_ref();
         let backend = facts.machines.backend;
         let left = left(&facts);
+        let told = told_checks(&facts);
         let escalated = facts.told.is_some()
             || matches!(outcome, Outcome::Escalated | Outcome::Denied | Outcome::Cancelled);
         Ok(Some(RunReport {
@@ -30,7 +33,7 @@ impl House {
             outcome,
             reason: reason(&facts, &machine),
             complete: brain.is_some_and(|o| o.complete)
-                && !facts.checks_incomplete
+                && !told.incomplete
                 && !left.iter().any(|l| l.why.makes_incomplete()),
             proposal: facts.proposal.clone(),
             updates: if escalated {
@@ -39,19 +42,19 @@ impl House {
                 brain.map(|o| o.updates.clone()).unwrap_or_default()
             },
             left,
-            checks: told_checks(&facts),
-            check_notes: facts.told_of_checks().cloned().collect(),
+            checks: told.checks,
+            check_notes: told.notes,
             verdict: facts.verdict.clone(),
             machine: backend.map(|backend| MachineReport {
                 backend,
                 isolation: backend.isolation(),
                 acted: facts.machines.acted,
-                verified: facts.machines.verified,
+                verified: told.verified,
             }),
             attempts: machine.attempts,
             cost: Cost { tokens: 0, usd: "0.00".to_owned() },
             seconds: Seconds {
-                total: seconds(row.updated.millis_since(machine.accepted)),
+                total: seconds(facts.took_ms.unwrap_or_else(|| facts.spent.total())),
                 prepare: seconds(facts.spent.prepare),
                 act: seconds(facts.spent.act),
                 verify: seconds(facts.spent.verify),
@@ -94,11 +97,36 @@ fn reason(facts: &Facts, run: &runs::Run) -> String {
     facts.outcome.as_ref().map(|o| o.title.clone()).unwrap_or_default()
 }
 
-/// The checks of the last attempt that had any: one that gave up before verifying quotes the one before.
-fn told_checks(facts: &Facts) -> Vec<domain::report::CheckReport> {
+/// The checks as they are told.
+struct ToldChecks {
+    checks: Vec<CheckReport>,
+    notes: Vec<String>,
+    incomplete: bool,
+    verified: Option<domain::MachineId>,
+}
+
+/// The checks of the last attempt that had any: one that gave up before verifying quotes the one before, and says so.
+fn told_checks(facts: &Facts) -> ToldChecks {
     match &facts.previous {
-        Some(previous) if facts.checks.is_empty() => previous.checks.clone(),
-        Some(_) | None => facts.checks.clone(),
+        Some(previous) if facts.checks.is_empty() => {
+            let attempt = match previous.attempt {
+                0 => "an earlier attempt".to_owned(),
+                attempt => format!("attempt {attempt}"),
+            };
+            let quoted = format!("the last attempt ran no checks; these are those of {attempt}");
+            ToldChecks {
+                checks: previous.checks.clone(),
+                notes: std::iter::once(quoted).chain(previous.check_notes.clone()).collect(),
+                incomplete: previous.checks_incomplete,
+                verified: previous.verified,
+            }
+        }
+        Some(_) | None => ToldChecks {
+            checks: facts.checks.clone(),
+            notes: facts.told_of_checks().cloned().collect(),
+            incomplete: facts.checks_incomplete,
+            verified: facts.machines.verified,
+        },
     }
 }
 
@@ -117,34 +145,41 @@ pub(crate) fn left(facts: &Facts) -> Vec<Left> {
         .collect::<Vec<_>>()
         .join("\n");
     for update in &outcome.updates {
-        let advisories: Vec<Option<String>> = if update.advisories.is_empty() {
-            vec![None]
-        } else {
-            update.advisories.iter().cloned().map(Some).collect()
-        };
-        for advisory in advisories {
-            let told = left.iter().any(|l| l.package == update.package && l.advisory == advisory);
+        for one in left_of(update, Why::NeedsCodeChange, &error) {
+            let told = left.iter().any(|l| l.package == one.package && l.advisory == one.advisory);
             if !told {
-                left.push(Left {
-                    ecosystem: Some(update.ecosystem),
-                    advisory,
-                    package: update.package.clone(),
-                    version: update.from.clone(),
-                    why: Why::NeedsCodeChange,
-                    detail: error.clone(),
-                });
+                left.push(one);
             }
         }
     }
     left
 }
 
+/// An update that is left as it was: once for each advisory that it would have closed.
+pub(crate) fn left_of(update: &Update, why: Why, detail: &str) -> Vec<Left> {
+    let advisories: Vec<Option<String>> = if update.advisories.is_empty() {
+        vec![None]
+    } else {
+        update.advisories.iter().cloned().map(Some).collect()
+    };
+    let one = |advisory| Left {
+        ecosystem: Some(update.ecosystem),
+        advisory,
+        package: update.package.clone(),
+        version: update.from.clone(),
+        why,
+        detail: detail.to_owned(),
+    };
+    advisories.into_iter().map(one).collect()
+}
+
 /// What came of a check on one of its two sides, for a person: the same words wherever it is told.
 pub fn check_words(side: Option<&CheckSide>) -> String {
     match side {
         Some(CheckSide { exit: Some(0), passed: 0, .. }) => "green".to_owned(),
-        Some(CheckSide { exit: Some(exit), passed, failed }) => {
-            format!("{passed} passed, {} failed, exit {exit}", failed.len())
+        Some(CheckSide { exit: Some(exit), passed, failed, failed_more }) => {
+            let failed = failed_more.saturating_add(failed.len() as u64);
+            format!("{passed} passed, {failed} failed, exit {exit}")
         }
         Some(CheckSide { exit: None, .. }) => "could not be run".to_owned(),
         None => "was not run".to_owned(),

@@ -8,6 +8,7 @@ pub mod list_runs;
 pub mod logs;
 pub mod merge;
 mod refused;
+pub mod resume_run;
 pub mod retry_run;
 pub mod review;
 pub mod start_run;

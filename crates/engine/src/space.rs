@@ -1,7 +1,7 @@
 //! Space on a disk that others fill as well: where there is none, one waits, is told so, and goes on when there is.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::house::House;
@@ -32,12 +32,32 @@ pub(crate) fn is_full(error: &str) -> bool {
 
 /// Whether somebody waits for space at this moment: whoever does can be stopped.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Waits(Arc<AtomicBool>);
+pub(crate) struct Waits(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    now: AtomicBool,
+    waited_ms: AtomicU64,
+}
 
 impl Waits {
     /// Whether it is so.
     pub(crate) fn now(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.now.load(Ordering::Relaxed)
+    }
+
+    /// How long it was waited so far.
+    pub(crate) fn waited(&self) -> Duration {
+        Duration::from_millis(self.0.waited_ms.load(Ordering::Relaxed))
+    }
+
+    async fn wait(&self, long: Duration) {
+        self.0.now.store(true, Ordering::Relaxed);
+        let began = tokio::time::Instant::now();
+        tokio::time::sleep(long).await;
+        let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.waited_ms.fetch_add(millis, Ordering::Relaxed);
+        self.0.now.store(false, Ordering::Relaxed);
     }
 }
 
@@ -56,9 +76,7 @@ impl Patience {
             let line = format!("no space is left; waiting for some, nothing is lost: {problem}");
             house.listener.hear(&Progress::Warning { line });
         }
-        waits.0.store(true, Ordering::Relaxed);
-        tokio::time::sleep(LOOK).await;
-        waits.0.store(false, Ordering::Relaxed);
+        waits.wait(LOOK).await;
         self.0 += LOOK;
         true
     }

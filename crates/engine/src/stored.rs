@@ -115,7 +115,12 @@ fn what_is_known_of_a_proposal() {
     let commit = |digit: &str| digit.repeat(40).parse().unwrap();
     let merge = Intended::Merge { target: "main".to_owned(), old: commit("1"), new: commit("3") };
     let reject = Intended::Reject { why: "not now".to_owned() };
-    let expected = [("", None), ("merge-intended", Some(merge)), ("reject-intended", Some(reject))];
+    let expected = [
+        ("", None),
+        ("merge-intended", Some(merge)),
+        ("reject-intended", Some(reject)),
+        ("rejected", None),
+    ];
     let samples = samples("proposal");
     assert_eq!(samples.len(), expected.len());
     for (which, answer) in expected {
@@ -125,6 +130,8 @@ fn what_is_known_of_a_proposal() {
         assert_eq!(crate::intent::of(&made).unwrap(), intent, "{which}");
         let written = intent.map(|intent| serde_json::to_value(intent).unwrap());
         assert_eq!(facts.get("intent"), written.as_ref(), "{which}");
+        let rejection = (which == "rejected").then(|| "not now".to_owned());
+        assert_eq!(crate::intent::rejection(&made).unwrap(), rejection, "{which}");
         let shown = crate::request::review::review(&made);
         assert_eq!(shown.repository, "/home/ann/app");
         assert_eq!((shown.target.as_deref(), shown.approvals_needed), (Some("main"), 2));

@@ -30,6 +30,15 @@ impl<T> Task<T> {
     }
 }
 
+impl<T> Task<T> {
+    /// Ends it where it stands, and waits until it does nothing more.
+    pub async fn stop(mut self) {
+        self.handle.abort();
+        // However it ended, it has ended.
+        drop((&mut self.handle).await);
+    }
+}
+
 impl<T> Drop for Task<T> {
     fn drop(&mut self) {
         self.handle.abort();

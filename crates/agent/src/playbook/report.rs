@@ -62,7 +62,11 @@ fn ending(updates: &[Update], left: &[Left], settings: &Settings) -> Ending {
         return Ending::Changed;
     }
     let undone = left.iter().any(|left| match left.why {
-        Why::Informational | Why::Ignored | Why::DevelopmentOnly | Why::OutsideLevel => false,
+        Why::Informational
+        | Why::Ignored
+        | Why::DevelopmentOnly
+        | Why::OutsideLevel
+        | Why::Rejected => false,
         Why::NeedsCodeChange | Why::Unreadable => true,
         // Files of an ecosystem that hob does not know are there to stay: they are told each time, as incomplete.
         Why::Unsupported => left.ecosystem.is_some(),

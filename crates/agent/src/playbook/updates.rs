@@ -6,7 +6,8 @@
 //!
 //! **What one run proposes.** One change. `all` takes every update; `by-ecosystem` takes the first ecosystem
 //! (cargo, npm, python), and `each` the first package (by ecosystem, then name) in all projects of its ecosystem,
-//! that has an update which no open proposal holds yet. What waits for another run is said in `left`.
+//! that has an update which no open proposal holds yet, and that people have not rejected as it is. What waits for another
+//! run, and what was rejected, is said in `left`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +22,7 @@ use super::Work;
 use super::bisect::Broken;
 use super::checkout::Refused;
 use super::moves::{self, Move};
+use crate::context::Answer;
 use crate::outcome::BrainError;
 
 /// Chooses and puts in updates; returns the moves that are in the checkout, and those that were refused.
@@ -171,6 +173,10 @@ fn take_group(work: &mut Work<'_>, group: Grouping, chosen: Vec<(Asked, Move)>) 
     }
     let mut taken: Option<Vec<Move>> = None;
     for members in groups.into_values() {
+        if let Some(rejected) = rejected(work, &members) {
+            leave_rejected(work, &rejected, members);
+            continue;
+        }
         let is_new = members.iter().any(|(asked, one)| !is_proposed(work, asked, one));
         if taken.is_none() && is_new {
             taken = Some(members.into_iter().map(|(_, one)| one).collect());
@@ -197,11 +203,40 @@ fn take_group(work: &mut Work<'_>, group: Grouping, chosen: Vec<(Asked, Move)>) 
 }
 
 fn is_proposed(work: &Work<'_>, asked: &Asked, one: &Move) -> bool {
-    work.context.proposed.iter().any(|update| {
+    holds(work.context.proposed, asked, one)
+}
+
+fn holds(updates: &[Update], asked: &Asked, one: &Move) -> bool {
+    updates.iter().any(|update| {
         update.ecosystem == asked.kind
             && update.package == asked.package
             && one.head().is_some_and(|head| head.to == update.to)
     })
+}
+
+/// Where people have rejected a proposal that held all of this, and nothing has changed since: which, and why.
+fn rejected(work: &Work<'_>, members: &[(Asked, Move)]) -> Option<String> {
+    work.context.answers.iter().find_map(|answered| {
+        let Answer::Rejected { why, binds: true } = &answered.answer else { return None };
+        let mut members = members.iter();
+        members
+            .all(|(asked, one)| holds(&answered.updates, asked, one))
+            .then(|| format!("was rejected with {}: {why}", answered.proposal))
+    })
+}
+
+fn leave_rejected(work: &mut Work<'_>, rejected: &str, members: Vec<(Asked, Move)>) {
+    for (asked, one) in members {
+        let Some(head) = one.head() else { continue };
+        work.left.push(Left {
+            ecosystem: Some(asked.kind),
+            advisory: None,
+            package: asked.package,
+            version: head.from.clone(),
+            why: Why::Rejected,
+            detail: format!("{} {rejected}", head.to),
+        });
+    }
 }
 
 /// What is said of moves that break a check in every version.

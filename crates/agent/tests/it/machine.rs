@@ -129,6 +129,7 @@ impl Checkout {
             earlier: &[],
             memo: &agent::playbook::Memo::default(),
             proposed: &[],
+            answers: &[],
         };
         Playbook::new(settings).run(&context, self).await.unwrap()
     }

@@ -58,7 +58,11 @@ pub(crate) async fn follow(
     let actor = Actor::local(&settings.user);
     let reconciling = house.reconcile_always();
     let rest = drive(house, &actor, run, signals).await;
-    drop(reconciling);
+    // Waited for: what it seals while the report is made would not be in the report.
+    reconciling.stop().await;
+    if house.has_untold_machines(run) {
+        clear_away(house, signals).await;
+    }
     let told = match &rest {
         Ok(rest) => tell(settings, house, (run, *rest), json).await,
         Err(_) => Ok(Exit::NoResult),
@@ -69,12 +73,16 @@ pub(crate) async fn follow(
             _ = signals.next() => mouth::say(LEAVING),
         }
     }
+    clear_away(house, signals).await;
+    rest?;
+    told
+}
+
+async fn clear_away(house: &House, signals: &mut Signals) {
     tokio::select! {
         () = house.clear_away() => {}
         _ = signals.next() => mouth::say(LEAVING),
     }
-    rest?;
-    told
 }
 
 /// What is said to whoever does not wait for the end.
@@ -90,7 +98,10 @@ async fn tell(
     // The report names the audit log as it is sealed.
     wire_up::seal(house).await;
     let Some(report) = house.report(run).await? else {
-        debug_assert_eq!(rest, engine::Rest::Left);
+        if rest == engine::Rest::Settled {
+            let problem = format!("{run} came to rest without being over");
+            return Err(engine::HouseError::Inconsistent(problem).into());
+        }
         mouth::say(&format!(
             "interrupted: {run} goes on with `{} runs resume {run}`",
             settings.hob

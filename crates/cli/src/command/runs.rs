@@ -1,6 +1,9 @@
 //! `hob runs`: look at runs, cancel them, let them go on.
 
+use std::sync::Arc;
+
 use domain::{Actor, RunId};
+use engine::House;
 
 use crate::command::ledger::one_more;
 use crate::command::{logs, run};
@@ -114,20 +117,35 @@ async fn resume(
     output: Output,
 ) -> Result<Exit, Failure> {
     let house = wire_up::house_with_workshop(settings, sandbox).await?;
-    let runs = match run {
-        Some(run) => vec![run],
-        None => house.unfinished_runs().await?,
-    };
+    let mut signals = run::Signals::listen()?;
+    if let Some(run) = run {
+        return go_on(settings, &house, run, output, &mut signals).await;
+    }
+    let runs = house.unfinished_runs().await?;
     if runs.is_empty() {
         mouth::say("no run is unfinished");
     }
-    let mut signals = run::Signals::listen()?;
     let mut worst = Exit::Done;
     for run in runs {
-        let exit = run::follow(settings, &house, run, output.json, &mut signals).await?;
-        if exit != Exit::Done {
-            worst = exit;
-        }
+        let gone_on = go_on(settings, &house, run, output, &mut signals).await;
+        // One that cannot go on holds no other up.
+        let exit = gone_on.unwrap_or_else(|failure| {
+            mouth::say(&format!("{run} does not go on:"));
+            mouth::tell(&failure);
+            failure.exit
+        });
+        worst = worst.worse(exit);
     }
     Ok(worst)
+}
+
+async fn go_on(
+    settings: &Settings,
+    house: &Arc<House>,
+    run: RunId,
+    output: Output,
+    signals: &mut run::Signals,
+) -> Result<Exit, Failure> {
+    house.resume_run(&Actor::local(&settings.user), run).await?;
+    run::follow(settings, house, run, output.json, signals).await
 }

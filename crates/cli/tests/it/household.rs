@@ -182,7 +182,21 @@ impl Household {
     pub(crate) fn update(&self, more: &[&str]) -> Told {
         let words =
             ["run", "dependency-updates", "--repo", "repo", "--set", "checks=true", "--json"];
-        self.hob(&[&words, more].concat())
+        let told = self.hob(&[&words, more].concat());
+        self.is_told_of_whole(&told);
+        told
+    }
+
+    /// A report counts every entry of its run, and the root that it names covers each of them.
+    #[track_caller]
+    fn is_told_of_whole(&self, told: &Told) {
+        let Ok(report) = serde_json::from_str::<Value>(&told.out) else { return };
+        let run = report["run"].as_str().unwrap();
+        let shown = self.hob(&["ledger", "show", run, "--limit", "0", "--json"]).expect(0).json();
+        let entries = shown.as_array().unwrap();
+        let last = entries.last().unwrap()["index"].as_u64();
+        assert!(report["ledger"]["size"].as_u64() > last, "{last:?}: {}", report["ledger"]);
+        assert_eq!(report["ledger"]["entries"], entries.len(), "{}", report["ledger"]);
     }
 
     /// Starts `hob` and leaves it at work.

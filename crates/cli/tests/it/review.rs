@@ -145,3 +145,36 @@ fn a_repository_at_work_holds_up_no_list_and_no_other_run() {
     assert_eq!(waiting.wait().unwrap().code(), Some(0));
     house.is_tidy();
 }
+
+#[test]
+fn what_was_rejected_is_not_proposed_again_until_something_changes() {
+    let house = Household::with_sample();
+    let first = house.update(&[]).expect(0).json();
+    let id = first["proposal"]["id"].as_str().unwrap();
+    house.hob(&["review", "reject", id, "--why", "not this week"]).expect(0);
+    let again = house.update(&[]).expect(0).json();
+    assert_eq!(again["outcome"], "no_change", "{again:#}");
+    let reason = again["reason"].as_str().unwrap();
+    assert!(reason.contains(id) && reason.contains("not this week"), "{reason}");
+    assert_eq!((&again["updates"], &again["proposal"]), (&Value::Array(vec![]), &Value::Null));
+    assert_eq!(again["left"][0]["why"], "rejected by people", "{again:#}");
+    assert_eq!((house.branches().len(), house.reviews().len()), (0, 0));
+    // Another setting is other work; what was measured on the base holds, and the ledger says whose it is.
+    let asked = house.update(&["--set", "attempts=2"]).expect(0).json();
+    assert_eq!(asked["outcome"], "proposed", "{asked:#}");
+    let words = ["ledger", "show", asked["run"].as_str().unwrap(), "--json"];
+    let entries = house.hob(&words).expect(0).json();
+    let of = |action: &str| {
+        let mut entries = entries.as_array().unwrap().iter();
+        entries.find(|entry| entry["action"] == action).unwrap().clone()
+    };
+    for action in ["baseline.reused", "check.compared"] {
+        assert_eq!(of(action)["facts"]["base_run"], first["run"], "{action}");
+        assert_eq!(of(action)["facts"]["base_machine"].as_str().unwrap().len(), 31, "{action}");
+    }
+    assert!(of("check.compared")["reason"].as_str().unwrap().contains("as it was measured before"));
+    assert!(of("brain.told")["facts"]["proposals"].to_string().contains(id));
+    house.git(&["commit", "-q", "--allow-empty", "-m", "moved on"]);
+    assert_eq!(house.update(&[]).expect(0).json()["outcome"], "proposed");
+    house.is_tidy();
+}

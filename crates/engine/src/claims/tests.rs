@@ -84,14 +84,21 @@ impl Place {
         house.await.unwrap()
     }
 
-    pub(crate) async fn begun(&self, house: &House) -> RunId {
-        let asked = StartRun {
+    pub(crate) fn asked(&self) -> StartRun {
+        StartRun {
             definition: DEFINITION.to_owned(),
             settings: vec![],
             source: self.repo().display().to_string(),
             branch: None,
             advisories: None,
-        };
+        }
+    }
+
+    pub(crate) async fn begun(&self, house: &House) -> RunId {
+        self.begun_with(house, self.asked()).await
+    }
+
+    pub(crate) async fn begun_with(&self, house: &House, asked: StartRun) -> RunId {
         let run = house.start_run(&Actor::local("ann"), asked).await.unwrap();
         house.begin(run).await.unwrap();
         run
@@ -114,8 +121,10 @@ async fn ends_as_ever(jump_ms: i64) {
     for failure in &run.failures {
         assert!(failure.reason.contains("cannot work on runs"), "{}", failure.reason);
     }
-    let spent = crate::facts::Facts::read(row.id, &row.facts).unwrap().spent;
-    assert!(spent.act < 20_000, "{spent:?}");
+    let facts = crate::facts::Facts::read(row.id, &row.facts).unwrap();
+    assert!(facts.spent.act < 20_000, "{:?}", facts.spent);
+    let took = facts.took_ms.unwrap();
+    assert!(took >= facts.spent.total() && took < 20_000, "{took}");
 }
 
 #[tokio::test]
@@ -200,6 +209,30 @@ async fn what_is_done_in_a_machine_is_for_the_process_that_keeps_it_alone() {
     for _ in 0..2 {
         assert!(matches!(other.claim_next(run).await.unwrap(), Next::Claimed(_)));
     }
+}
+
+#[tokio::test]
+async fn who_joins_a_run_or_lets_it_go_on_is_in_its_part_of_the_ledger() {
+    let place = Place::new();
+    let house = place.house(&Arc::default()).await;
+    let run = place.begun(&house).await;
+    let bob = Actor::local("bob");
+    assert_eq!(house.start_run(&bob, place.asked()).await.unwrap(), run);
+    house.resume_run(&bob, run).await.unwrap();
+    let told = house.show_ledger(Some(run), 0, 100).await.unwrap();
+    let by_bob: Vec<&str> = told
+        .iter()
+        .filter(|entry| entry.actor == bob.name)
+        .map(|entry| entry.action.as_str())
+        .collect();
+    assert_eq!(by_bob, ["event.settled", "run.resumed"]);
+    let joined = told.iter().find(|entry| entry.action == "event.settled").unwrap();
+    assert_eq!(joined.facts["outcome"], "joined");
+    house.drive(run).await.unwrap();
+    house.resume_run(&bob, run).await.unwrap();
+    let told = house.show_ledger(Some(run), 0, 100).await.unwrap();
+    let resumed = told.iter().filter(|entry| entry.action == "run.resumed").count();
+    assert_eq!(resumed, 1, "a run that is over does not go on");
 }
 
 fn row(lease: Option<(u64, u64)>) -> OutboxRow {

@@ -121,6 +121,86 @@ async fn a_step_that_failed_is_told_with_whose_fault_it_was_and_when_it_is_tried
 }
 
 #[tokio::test]
+async fn a_run_whose_definition_makes_no_agent_any_more_is_for_people() {
+    let place = Place::new();
+    let house = place.house().await;
+    let run = run_in(&house, State::Queued).await.id;
+    assert_eq!(house.drive(run).await.unwrap(), crate::Rest::Settled);
+    let row = house.load(run).await.unwrap();
+    let ending = store::record::Ending::Escalated;
+    assert_eq!(row.run.state, RunState::Ended { ending });
+    assert_eq!((row.run.losses, row.run.attempts), (0, 2), "it does so again and again");
+    let told = house.settings.escalations().join(format!("{run}.md"));
+    let told = std::fs::read_to_string(told).unwrap();
+    assert!(told.contains("sample needs people: the run's definition makes no agent"), "{told}");
+}
+
+#[tokio::test]
+async fn a_run_that_nothing_brings_on_is_told_as_our_own_bug_and_can_be_ended() {
+    let place = Place::new();
+    let house = place.house().await;
+    let gate = runs::Gate::Retry { at: house.clock.now(), then: Step::Prepare };
+    let states = [
+        State::Working { attempt: 1, step: Step::Prepare },
+        State::Waiting { attempt: 1, gate },
+        State::Stopping { step: Step::Judge },
+    ];
+    for state in states {
+        let run = run_in(&house, state.clone()).await.id;
+        for told in [house.drive(run).await.map(drop), house.reconcile().await] {
+            let Err(HouseError::Inconsistent(told)) = told else { panic!("{state:?}: {told:?}") };
+            assert!(told.contains(&format!("{run} is {}", state.name())), "{told}");
+        }
+        house.cancel_run(&Actor::local("ann"), run).await.unwrap();
+        let ending = store::record::Ending::Cancelled;
+        assert_eq!(house.load(run).await.unwrap().run.state, RunState::Ended { ending });
+        house.reconcile().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_people_take_for_their_answer_is_not_the_runs_time() {
+    let place = Place::new();
+    let house = place.house().await;
+    let proposal = ProposalId::fresh(&SystemClock);
+    let row = run_in(&house, State::Proposed { proposal }).await;
+    let mut facts = Facts { took_ms: Some(1_500), ..Facts::new(request()) };
+    facts.spent.act = 1_000;
+    let long_ago = domain::Timestamp::from_millis(1_000);
+    let mut row = RunRow { facts: facts.document(), ..row };
+    row.run.accepted = long_ago;
+    let (id, scribe) = (row.id, house.scribe_of(&row).unwrap());
+    let tx = Transaction { runs: vec![Write::Update(row)], ..Transaction::default() };
+    house.commit(tx).await.unwrap();
+    let total = async || house.report(id).await.unwrap().unwrap().seconds.total.to_string();
+    assert_eq!(total().await, "1.5");
+    let answer = Command::Answered { answer: runs::Answer::Merged };
+    house.apply(id, &answer, &scribe, Along::default()).await.unwrap();
+    assert_eq!(total().await, "1.5");
+}
+
+#[tokio::test]
+async fn what_is_worked_is_counted_whoever_counts_and_once() {
+    let place = Place::new();
+    let house = place.house().await;
+    let step = Step::Judge;
+    let run = run_in(&house, State::Working { attempt: 1, step }).await.id;
+    let spent = async || Facts::read(run, &house.load(run).await.unwrap().facts).unwrap().spent;
+    let meters = [crate::meter::Meter::default(), crate::meter::Meter::default()];
+    meters[1].reaches(Duration::from_millis(3)).await;
+    let [one, other] = meters.map(|meter| crate::meter::Counted::none(step, meter));
+    let (mut one, mut other) = (one, other);
+    house.count(run, &mut one).await.unwrap();
+    let first = spent().await.judge;
+    assert!(first >= 3, "{first}");
+    house.count(run, &mut other).await.unwrap();
+    let both = spent().await.judge;
+    assert!(both >= first + 3, "{both}");
+    let rest = one.with_the_rest(spent().await).judge - both;
+    assert!(rest < first + 1_000, "what is counted is not counted again: {rest}");
+}
+
+#[tokio::test]
 async fn a_run_that_cannot_be_read_holds_up_neither_the_list_nor_the_other_runs_nor_the_seal() {
     let place = Place::new();
     let house = place.house().await;

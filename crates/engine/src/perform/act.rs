@@ -1,12 +1,12 @@
 //! Act: the brain works in a machine of its own.
 
-use agent::context::{Context, Earlier, Failure, Previous};
+use agent::context::{Answered, Context, Earlier, Failure, Previous};
 use agent::outcome::{BrainError, Ending, Outcome};
 use agent::playbook::Playbook;
 use domain::MachineId;
 use domain::agent::{Brain, Grouping, Playbook as Playbooks};
 use domain::check::Check;
-use domain::dependency::Update;
+use domain::dependency::{Left, Update, Why};
 use runs::Done;
 use serde_json::json;
 
@@ -15,6 +15,9 @@ use crate::audit::Note;
 use crate::facts::OutcomeFacts;
 use crate::knowledge::Knowledge;
 use crate::workspace::MachineWorkspace;
+
+/// The most of what was left that is kept with a run.
+const LEFT_MAX: usize = 1_000;
 
 impl From<BrainError> for StepError {
     fn from(error: BrainError) -> Self {
@@ -66,13 +69,14 @@ async fn think(
         notes: stage.notes.clone(),
         listener: stage.house.listener.clone(),
     };
-    let mut checks = super::verify::checks(stage, files);
+    let mut checks = super::verify::checks(stage, files)?;
     if let Some(previous) = &stage.facts.previous {
         super::verify::as_before(&mut checks.checks, &previous.checks);
     }
     let previous = previous(stage, &checks.checks).await?;
     let earlier = earlier(stage);
     let proposed = proposed(stage).await?;
+    let answers = answers(stage).await?;
     let ecosystems = knowledge.ecosystems();
     let memo = stage.house.memo(stage.run, &stage.base()?);
     let context = Context {
@@ -86,8 +90,9 @@ async fn think(
         earlier: &earlier,
         memo: &memo,
         proposed: &proposed,
+        answers: &answers,
     };
-    let Brain::Playbook(playbook) = &stage.agent.brain;
+    let Brain::Playbook(playbook) = &stage.agent()?.brain;
     Ok(Playbook::new(playbook.clone()).run(&context, &workspace).await?)
 }
 
@@ -102,18 +107,18 @@ fn no_false_green(outcome: &mut Outcome) {
 
 impl Stage<'_> {
     /// Whether one proposal holds everything, so that a newer one takes the place of the older.
-    pub(super) fn one_proposal_at_a_time(&self) -> bool {
-        let Brain::Playbook(playbook) = &self.agent.brain;
-        match playbook {
+    pub(super) fn one_proposal_at_a_time(&self) -> Result<bool, StepError> {
+        let Brain::Playbook(playbook) = &self.agent()?.brain;
+        Ok(match playbook {
             Playbooks::Updates(settings) => settings.group == Grouping::All,
             Playbooks::Remediation(_) => true,
-        }
+        })
     }
 }
 
 /// Updates that open proposals hold already, where each proposal holds a part only.
 async fn proposed(stage: &Stage<'_>) -> Result<Vec<Update>, StepError> {
-    if stage.one_proposal_at_a_time() {
+    if stage.one_proposal_at_a_time()? {
         return Ok(Vec::new());
     }
     let open = stage.open_proposals().await?;
@@ -151,6 +156,19 @@ fn earlier(stage: &Stage<'_>) -> Vec<Earlier> {
     told
 }
 
+/// How people answered before; the ledger says which proposals the brain was told of.
+async fn answers(stage: &Stage<'_>) -> Result<Vec<Answered>, StepError> {
+    let answers = stage.answers().await?;
+    if !answers.is_empty() {
+        let proposals: Vec<&str> = answers.iter().map(|one| one.proposal.as_str()).collect();
+        stage.note(
+            Note::new("brain.told", "how people answered earlier proposals")
+                .fact("proposals", json!(proposals)),
+        );
+    }
+    Ok(answers)
+}
+
 /// What the last attempt did and what broke, for this one.
 async fn previous(stage: &Stage<'_>, checks: &[Check]) -> Result<Option<Previous>, StepError> {
     let Some(previous) = &stage.facts.previous else { return Ok(None) };
@@ -166,7 +184,11 @@ async fn previous(stage: &Stage<'_>, checks: &[Check]) -> Result<Option<Previous
         .collect();
     // All of them or none: the brain runs those on the base itself that it is not told of.
     let kept = super::verify::kept_baseline(stage, &stage.base()?, checks).await?;
-    let baseline = kept.into_iter().collect::<Option<Vec<_>>>().unwrap_or_default();
+    let baseline = kept
+        .into_iter()
+        .map(|kept| Some(kept?.result))
+        .collect::<Option<Vec<_>>>()
+        .unwrap_or_default();
     let (updates, left) = (previous.updates.clone(), previous.left.clone());
     Ok(Some(Previous { updates, left, failures, baseline }))
 }
@@ -182,6 +204,25 @@ fn without_secrets(mut outcome: Outcome) -> Outcome {
     outcome
 }
 
+/// What was left, at most so much of it; the rest is counted. What the next attempt has to know of comes first then.
+fn bounded(mut left: Vec<Left>) -> Vec<Left> {
+    let more = left.len().saturating_sub(LEFT_MAX);
+    if more == 0 {
+        return left;
+    }
+    left.sort_by_key(|left| left.why != Why::NeedsCodeChange);
+    left.truncate(LEFT_MAX);
+    left.push(Left {
+        ecosystem: None,
+        advisory: None,
+        package: format!("{more} more"),
+        version: String::new(),
+        why: Why::OverLimit,
+        detail: format!("{LEFT_MAX} are named here; the audit log has all of them"),
+    });
+    left
+}
+
 fn record(stage: &mut Stage<'_>, outcome: Outcome) {
     let outcome = without_secrets(outcome);
     let note = Note::new("brain.done", outcome.title.clone())
@@ -195,9 +236,33 @@ fn record(stage: &mut Stage<'_>, outcome: Outcome) {
     stage.facts.outcome = Some(OutcomeFacts {
         updates: outcome.updates,
         asked: outcome.asked,
-        left: outcome.left,
+        left: bounded(outcome.left),
         complete: outcome.complete,
         title: outcome.title,
         body: outcome.body,
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_left_is_bounded_and_what_the_next_attempt_must_know_stays() {
+        let one = |package: String, why| Left {
+            ecosystem: None,
+            advisory: None,
+            package,
+            version: String::new(),
+            why,
+            detail: String::new(),
+        };
+        let mut left: Vec<Left> =
+            (0..LEFT_MAX).map(|n| one(format!("p{n}"), Why::TooYoung)).collect();
+        assert_eq!(bounded(left.clone()), left);
+        left.push(one("broken".to_owned(), Why::NeedsCodeChange));
+        let kept = bounded(left);
+        assert_eq!((kept.len(), kept[0].package.as_str()), (LEFT_MAX + 1, "broken"));
+        assert_eq!(kept[LEFT_MAX].package, "1 more");
+    }
 }

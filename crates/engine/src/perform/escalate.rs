@@ -3,8 +3,10 @@
 mod matter;
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use runs::{Done, Ending, Step};
+use tempfile::NamedTempFile;
 
 use super::{Stage, StepError};
 use crate::audit::Note;
@@ -30,14 +32,7 @@ pub(super) async fn escalate(stage: &mut Stage<'_>, ending: Ending) -> Result<Do
     let text = text(stage, ending);
     let folder = stage.house.settings.escalations();
     let path = folder.join(format!("{}.md", stage.run));
-    stage.still_ours().await?;
-    let written = path.clone();
-    let bytes = text.clone().into_bytes();
-    let done =
-        crate::supervise::blocking("write escalation", move || write_whole(&written, &bytes))
-            .await
-            .map_err(crate::HouseError::from)?;
-    if let Err(error) = done {
+    if let Err(error) = write(stage, &path, text.clone().into_bytes()).await? {
         let problem = format!("writing `{}`: {error}", path.display());
         // The text is in the audit log at once: this may be all that people ever find of it.
         if again.is_empty() {
@@ -72,21 +67,41 @@ fn told_before(stage: &mut Stage<'_>, told: ToldFacts) -> Done {
     Done::ToldBefore
 }
 
-fn write_whole(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or_else(|| std::path::Path::new("."));
+/// Writes the file beside its place first, under a name that no other process writes to; it takes its place only where the
+/// step is still this process's.
+async fn write(
+    stage: &Stage<'_>,
+    path: &Path,
+    bytes: Vec<u8>,
+) -> Result<std::io::Result<()>, StepError> {
+    stage.still_ours().await?;
+    let folder = path.parent().unwrap_or_else(|| Path::new(".")).to_owned();
+    let within = folder.clone();
+    let half = crate::supervise::blocking("write escalation", move || half(&within, &bytes));
+    let half = match half.await.map_err(crate::HouseError::from)? {
+        Ok(half) => half,
+        Err(error) => return Ok(Err(error)),
+    };
+    stage.still_ours().await?;
+    let path = path.to_owned();
+    let placed = crate::supervise::blocking("place escalation", move || {
+        half.persist(&path).map_err(|error| error.error)?;
+        std::fs::File::open(folder)?.sync_all()
+    });
+    Ok(placed.await.map_err(crate::HouseError::from)?)
+}
+
+fn half(folder: &Path, bytes: &[u8]) -> std::io::Result<NamedTempFile> {
     std::fs::create_dir_all(folder)?;
-    let half = path.with_extension("half");
-    let mut file = std::fs::File::create(&half)?;
-    std::io::Write::write_all(&mut file, bytes)?;
-    file.sync_all()?;
-    std::fs::rename(&half, path)?;
-    std::fs::File::open(folder)?.sync_all()
+    let mut half = NamedTempFile::new_in(folder)?;
+    std::io::Write::write_all(&mut half, bytes)?;
+    half.as_file().sync_all()?;
+    Ok(half)
 }
 
 fn text(stage: &Stage<'_>, ending: Ending) -> String {
     let facts = &stage.facts;
-    let mut text =
-        format!("# {} needs people: {}\n\n", stage.agent.name, first_line(&facts.reason));
+    let mut text = format!("# {} needs people: {}\n\n", stage.name, first_line(&facts.reason));
     let mut line = |args: std::fmt::Arguments<'_>| {
         text.write_fmt(args).expect("a text takes every text");
         text.push('\n');

@@ -1,6 +1,7 @@
 //! Export: the change comes out of the machine, as hostile bytes.
 
 use domain::change::Change;
+use domain::dependency::Why;
 use domain::report::ProposalReport;
 use domain::{CommitId, MachineId};
 use forge::export::Authorship;
@@ -66,6 +67,10 @@ pub(super) async fn export(stage: &mut Stage<'_>, id: MachineId) -> Result<Done,
         stage.facts.proposal = Some(found);
         return no_change(stage, &reason);
     }
+    if let Some(reason) = stage.rejected(&change).await? {
+        leave_rejected(stage, &reason);
+        return no_change(stage, &reason);
+    }
     Ok(Done::Exported)
 }
 
@@ -81,7 +86,7 @@ async fn take_over(
         name: "hob".to_owned(),
         email: "hob@localhost".to_owned(),
         at: stage.house.clock.now(),
-        message: format!("{title}\n\nHob-Agent: {}\nHob-Run: {}\n", stage.agent.name, stage.run),
+        message: format!("{title}\n\nHob-Agent: {}\nHob-Run: {}\n", stage.name, stage.run),
     };
     let mirror = stage.mirror()?;
     let limits = forge::ingest::Limits::default();
@@ -105,6 +110,14 @@ impl From<forge::ingest::IngestError> for StepError {
             | forge::ingest::IngestError::Tree(_)
             | forge::ingest::IngestError::Io { .. } => Self::infrastructure(reason),
         }
+    }
+}
+
+/// What was changed is left as it was.
+fn leave_rejected(stage: &mut Stage<'_>, reason: &str) {
+    let Some(outcome) = &mut stage.facts.outcome else { return };
+    for update in std::mem::take(&mut outcome.updates) {
+        outcome.left.extend(crate::report::left_of(&update, Why::Rejected, reason));
     }
 }
 

@@ -22,11 +22,11 @@ pub(super) async fn judge(stage: &mut Stage<'_>) -> Result<Done, StepError> {
         return Err(StepError::policy("the change in the mirror is not the one that was exported"));
     }
     let updates = stage.facts.outcome.as_ref().map(|o| o.updates.clone()).unwrap_or_default();
-    let checks = standing(&stage.facts, stage.agent.gates.checks);
+    let checks = standing(&stage.facts, stage.agent()?.gates.checks);
     let background = background(stage, &base).await?;
     let case = Case {
         change: &change,
-        scope: &stage.agent.scope,
+        scope: &stage.agent()?.scope,
         updates: &updates,
         checks: &checks,
         background: &background,
@@ -62,7 +62,7 @@ pub(super) async fn judge(stage: &mut Stage<'_>) -> Result<Done, StepError> {
             stage.facts.reason.clone_from(&reason);
             Ok(Done::Denied { reason })
         }
-        None if stage.agent.outputs.proposals_max == 0 => {
+        None if stage.agent()?.outputs.proposals_max == 0 => {
             let title = stage.facts.outcome.as_ref().map(|o| o.title.clone()).unwrap_or_default();
             stage.facts.reason = format!("{title} (not proposed: `outputs.pull_request.max` is 0)")
                 .trim()

@@ -1,6 +1,7 @@
 //! Making a machine for a step: the row first, so that one that is left behind is known when it is taken away.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::agent::NetworkGrant;
 use domain::machine::Backend;
@@ -21,6 +22,9 @@ use crate::space::Patience;
 
 /// Processes and threads that a machine may have.
 const PROCESSES_MAX: u32 = 4096;
+
+/// How much longer than the rest of its run a machine may live.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// The largest answer of a host that a definition names itself, in bytes.
 const HOST_RESPONSE_MAX_BYTES: u64 = 256 * 1024 * 1024;
@@ -85,9 +89,16 @@ impl Stage<'_> {
         Ok(Box::new(machine))
     }
 
+    /// For how long a machine of the run may be needed: a little longer than the run has, whose own end says why.
+    fn machine_time_ms(&self) -> u64 {
+        let time = self.time_left().saturating_add(GRACE);
+        u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+    }
+
     fn spec(&self, id: MachineId) -> Result<MachineSpec, StepError> {
         let workshop = self.house.workshop()?;
-        let limits = &self.agent.sandbox;
+        let agent = self.agent()?;
+        let limits = &agent.sandbox;
         let mut spec = MachineSpec {
             id,
             image: limits.image.clone(),
@@ -95,12 +106,12 @@ impl Stage<'_> {
             memory_bytes: limits.memory_bytes,
             disk_bytes: limits.disk_bytes,
             processes_max: PROCESSES_MAX,
-            time_ms: limits.time_ms,
+            time_ms: limits.time_ms.min(self.machine_time_ms()),
             network: NetworkPolicy::default(),
             env: Vec::new(),
             home_files: Vec::new(),
         };
-        for grant in &self.agent.network {
+        for grant in &agent.network {
             match grant {
                 NetworkGrant::Preset(ecosystem) => {
                     for preset in workshop.presets.iter().filter(|p| p.ecosystem == *ecosystem) {

@@ -27,7 +27,13 @@ pub(super) async fn prepare(stage: &mut Stage<'_>) -> Result<Done, StepError> {
     facts.shallow = refreshed.shallow;
     facts.notes = notes;
     facts.change = None;
+    // Nothing of the attempt before is this one's; what is still to be told of it is in `previous`.
     facts.checks.clear();
+    facts.check_notes.clear();
+    facts.checks_left_out.clear();
+    facts.checks_incomplete = false;
+    facts.machines.acted = None;
+    facts.machines.verified = None;
     facts.verdict = None;
     facts.outcome = None;
     facts.reason.clear();

@@ -38,7 +38,7 @@ pub(super) async fn propose(stage: &mut Stage<'_>) -> Result<Done, StepError> {
         id: ProposalId::fresh(&*stage.house.clock),
         revision: 0,
         run: stage.run,
-        agent: stage.agent.name.clone(),
+        agent: stage.name.clone(),
         repository: stage.repository()?,
         branch: branch.name.clone(),
         base: base.clone(),
@@ -57,13 +57,13 @@ pub(super) async fn propose(stage: &mut Stage<'_>) -> Result<Done, StepError> {
             "mirror": stage.holder()?,
             "target": stage.facts.branch,
             "requester": stage.facts.request.actor.name,
-            "approvals_needed": stage.agent.gates.approvals.max(1),
+            "approvals_needed": stage.agent()?.gates.approvals.max(1),
             "verdict": verdict,
             "checks": stage.facts.checks,
             "updates": outcome.updates,
         }),
     };
-    if stage.one_proposal_at_a_time() {
+    if stage.one_proposal_at_a_time()? {
         stage.supersedes = true;
     }
     let note = Note::new("proposal.published", outcome.title)

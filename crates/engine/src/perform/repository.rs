@@ -76,7 +76,7 @@ impl Stage<'_> {
     }
 
     /// The commit that the work starts from.
-    pub(super) fn base(&self) -> Result<CommitId, StepError> {
+    pub(crate) fn base(&self) -> Result<CommitId, StepError> {
         let base = self.facts.base.clone();
         base.ok_or_else(|| StepError::infrastructure("the base was not fixed by `prepare`"))
     }

@@ -14,16 +14,21 @@ use toolbox::files::FileSet;
 
 use super::{Stage, StepError};
 use crate::audit::Note;
+use crate::baseline::{Kept, Origin};
 use crate::facts::PreviousFacts;
 use crate::progress::Progress;
 
+/// The most tests of one kind that a check's result names; the rest is counted.
+const NAMES_MAX: usize = 200;
+
 /// The checks that the base commit, or the definition, names.
-pub(super) fn checks(stage: &Stage<'_>, files: &FileSet) -> Detected {
-    if stage.agent.checks.is_empty() {
+pub(super) fn checks(stage: &Stage<'_>, files: &FileSet) -> Result<Detected, StepError> {
+    let named = &stage.agent()?.checks;
+    Ok(if named.is_empty() {
         toolbox::checks::detect(files)
     } else {
-        toolbox::checks::from_commands(files, &stage.agent.checks)
-    }
+        toolbox::checks::from_commands(files, named)
+    })
 }
 
 /// Runs every check on base and change.
@@ -35,7 +40,7 @@ pub(super) async fn verify(
     let base = stage.base()?;
     let head = stage.head()?;
     let files = stage.base_files(&base).await?;
-    let detected = checks(stage, &files);
+    let detected = checks(stage, &files)?;
     stage.facts.checks.clear();
     stage.facts.checks_incomplete = !detected.left_out.is_empty();
     for line in detected.left_out.iter().chain(&detected.notes) {
@@ -114,6 +119,7 @@ async fn one(
         let told = if ran.is_unreachable { &after.excerpt } else { &before.result.excerpt };
         return Err(StepError::infrastructure(format!("a registry does not answer: {told}")));
     }
+    let reused = before.reused;
     let before = &before.result;
     let mut comparison = toolbox::checks::compare(before, &after, None);
     if after.exit.is_some() && comparison.wants_second_run() && stage.clean(bench, head).await? {
@@ -130,7 +136,11 @@ async fn one(
     };
     let excerpt = governance::text::plain(&excerpt);
     let report = report(check, (before, &after), comparison, excerpt);
-    let note = Note::new("check.compared", "base and change, in fresh machines")
+    let why = match reused {
+        None => "base and change, each in a fresh machine",
+        Some(_) => "the change in a fresh machine, the base as it was measured before",
+    };
+    let note = from(Note::new("check.compared", why), reused.flatten())
         .fact("command", report.command.as_str())
         .fact("outcome", json!(report.outcome))
         .fact("base", json!(report.base))
@@ -149,16 +159,25 @@ fn report(
     comparison: Comparison,
     excerpt: String,
 ) -> CheckReport {
+    let outcome = comparison.outcome();
+    let mut notes = notes(check, comparison.notes, comparison.not_compared);
+    let mut named = |names: Vec<String>, what: &str| {
+        let (names, more) = bounded(names);
+        if more > 0 {
+            notes.push(format!("{more} more tests {what} than are named"));
+        }
+        names
+    };
     CheckReport {
         command: check.command.display(),
         base: Some(side(before)),
         after: Some(side(after)),
-        outcome: comparison.outcome(),
-        newly_failing: comparison.newly_failing,
-        flaky: comparison.flaky,
-        vanished: comparison.vanished,
-        skipped: comparison.skipped,
-        notes: notes(check, comparison.notes, comparison.not_compared),
+        outcome,
+        newly_failing: named(comparison.newly_failing, "newly fail"),
+        flaky: named(comparison.flaky, "are flaky"),
+        vanished: named(comparison.vanished, "vanished"),
+        skipped: named(comparison.skipped, "are skipped"),
+        notes,
         excerpt,
         seconds: millis_as_seconds(after.millis),
     }
@@ -176,16 +195,21 @@ fn notes(check: &Check, told: Vec<String>, not_compared: Option<String>) -> Vec<
 fn side(result: &CheckResult) -> CheckSide {
     use domain::check::TestOutcome;
     let count = |wanted| result.tests.values().filter(|outcome| **outcome == wanted).count();
-    CheckSide {
-        passed: count(TestOutcome::Passed) as u64,
-        failed: result
-            .tests
-            .iter()
-            .filter(|(_, outcome)| **outcome == TestOutcome::Failed)
-            .map(|(name, _)| name.clone())
-            .collect(),
-        exit: result.exit,
-    }
+    let failed = result
+        .tests
+        .iter()
+        .filter(|(_, outcome)| **outcome == TestOutcome::Failed)
+        .map(|(name, _)| name.clone())
+        .collect();
+    let (failed, failed_more) = bounded(failed);
+    CheckSide { passed: count(TestOutcome::Passed) as u64, failed, failed_more, exit: result.exit }
+}
+
+/// The first names, and how many more there are.
+fn bounded(mut names: Vec<String>) -> (Vec<String>, u64) {
+    let more = names.len().saturating_sub(NAMES_MAX);
+    names.truncate(NAMES_MAX);
+    (names, more as u64)
 }
 
 /// Milliseconds as the report has them: seconds, written with at most three decimals, up to 49 days.
@@ -195,9 +219,10 @@ pub(crate) fn millis_as_seconds(millis: u64) -> f64 {
 
 /// What the checks say together: nothing newly fails, or the next attempt is told what does.
 fn conclude(stage: &mut Stage<'_>) -> Result<Done, StepError> {
+    let gate = stage.agent()?.gates.checks;
     let broken: Vec<&CheckReport> =
         stage.facts.checks.iter().filter(|check| !check.newly_failing.is_empty()).collect();
-    if broken.is_empty() || stage.agent.gates.checks == domain::agent::ChecksGate::Reported {
+    if broken.is_empty() || gate == domain::agent::ChecksGate::Reported {
         return Ok(Done::Verified);
     }
     let reason = broken
@@ -210,9 +235,13 @@ fn conclude(stage: &mut Stage<'_>) -> Result<Done, StepError> {
         .join("\n");
     let outcome = stage.facts.outcome.clone();
     stage.facts.previous = Some(PreviousFacts {
+        attempt: stage.attempt,
         updates: outcome.as_ref().map(|o| o.updates.clone()).unwrap_or_default(),
         left: outcome.map(|o| o.left).unwrap_or_default(),
         checks: stage.facts.checks.clone(),
+        check_notes: stage.facts.told_of_checks().cloned().collect(),
+        checks_incomplete: stage.facts.checks_incomplete,
+        verified: stage.facts.machines.verified,
     });
     let reason = domain::limit::head_chars(&reason, domain::limit::QUOTE_MAX_CHARS);
     Err(StepError { class: FailureClass::Checks, reason })
@@ -223,7 +252,7 @@ pub(super) async fn kept_baseline(
     stage: &Stage<'_>,
     base: &CommitId,
     checks: &[Check],
-) -> Result<Vec<Option<CheckResult>>, StepError> {
+) -> Result<Vec<Option<Kept>>, StepError> {
     let mut results = Vec::new();
     let state = machines_state(stage).await?;
     for check in checks {
@@ -248,7 +277,7 @@ fn key(
 /// What this run's machines are made of now.
 async fn machines_state(stage: &Stage<'_>) -> Result<Digest, StepError> {
     let sandbox = stage.house.workshop()?.sandbox.clone();
-    let image = stage.agent.sandbox.image.clone();
+    let image = stage.agent()?.sandbox.image.clone();
     let state = crate::supervise::blocking("look at toolchains", move || sandbox.state(&image));
     Ok(state.await.map_err(crate::HouseError::from)?)
 }
@@ -257,6 +286,8 @@ async fn machines_state(stage: &Stage<'_>) -> Result<Digest, StepError> {
 struct Before {
     result: CheckResult,
     is_unreachable: bool,
+    /// Where it was not measured by this step: who has, as far as that was kept.
+    reused: Option<Option<Origin>>,
 }
 
 /// The same checks on the base alone: from an earlier run on the same commit, or in a machine of their own. A check that
@@ -270,14 +301,17 @@ async fn baseline(
     let mut kept = kept_baseline(stage, base, &checks).await?;
     let mut narrowed = checks.clone();
     for (check, result) in narrowed.iter_mut().zip(&mut kept) {
-        if let Some(narrower) = narrower(check, result.as_ref()) {
+        if let Some(narrower) = narrower(check, result.as_ref().map(|kept| &kept.result)) {
             *result = kept_baseline(stage, base, std::slice::from_ref(&narrower)).await?.remove(0);
             *check = narrower;
         }
     }
     if kept.iter().all(Option::is_some) {
-        let known = |result| Before { result, is_unreachable: false };
-        return Ok((narrowed, kept.into_iter().flatten().map(known).collect()));
+        let mut known = Vec::new();
+        for (check, kept) in narrowed.iter().zip(kept.into_iter().flatten()) {
+            known.push(reused(stage, base, check, kept).await?);
+        }
+        return Ok((narrowed, known));
     }
     let line = "running the checks on the base commit first, for comparison".to_owned();
     stage.house.listener.hear(&Progress::Note { line });
@@ -286,8 +320,8 @@ async fn baseline(
     let bench = Bench::new(&*machine);
     let mut known = Vec::new();
     for (check, kept) in narrowed.iter_mut().zip(kept) {
-        if let Some(result) = kept {
-            known.push(Before { result, is_unreachable: false });
+        if let Some(kept) = kept {
+            known.push(reused(stage, base, check, kept).await?);
             continue;
         }
         let mut before = on_base(stage, &bench, base, check).await?;
@@ -299,6 +333,28 @@ async fn baseline(
     }
     machine.close().await?;
     Ok((narrowed, known))
+}
+
+/// A result that is not measured again; the ledger says whose it is.
+async fn reused(
+    stage: &Stage<'_>,
+    base: &CommitId,
+    check: &Check,
+    Kept { result, origin }: Kept,
+) -> Result<Before, StepError> {
+    let key = key(stage, base, check, machines_state(stage).await?)?;
+    let why = "measured before on the same commit, in machines made of the same things";
+    let note = Note::new("baseline.reused", why)
+        .fact("command", check.command.display())
+        .fact("key", key.to_string());
+    stage.note(from(note, origin));
+    Ok(Before { result, is_unreachable: false, reused: Some(origin) })
+}
+
+/// With the run and the machine that a baseline is from, where they were kept with it.
+fn from(note: Note, origin: Option<Origin>) -> Note {
+    let Some(Origin { run, machine }) = origin else { return note };
+    note.fact("base_run", run.to_string()).fact("base_machine", machine.to_string())
 }
 
 /// The check that is run instead where this one is red on the base and names no test.
@@ -331,13 +387,15 @@ async fn on_base(
     if crate::baseline::is_lasting(&ran.result) {
         let state = machines_state(stage).await?;
         let key = key(stage, base, check, state)?;
+        let origin = Origin { run: stage.run, machine: bench.machine.id() };
+        let kept = Kept { result: ran.result.clone(), origin: Some(origin) };
         let tx = store::transaction::Transaction {
-            baselines: vec![(key, crate::baseline::document(&ran.result))],
+            baselines: vec![(key, crate::baseline::document(&kept))],
             ..store::transaction::Transaction::default()
         };
         stage.house.commit(tx).await?;
     }
-    Ok(Before { result: ran.result, is_unreachable: ran.is_unreachable })
+    Ok(Before { result: ran.result, is_unreachable: ran.is_unreachable, reused: None })
 }
 
 impl Stage<'_> {
@@ -390,5 +448,35 @@ impl Stage<'_> {
     ) -> Result<ExecResult, StepError> {
         let listener = &self.house.listener;
         Ok(crate::workspace::run(machine, command, listener).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::check::TestOutcome;
+
+    use super::*;
+
+    #[test]
+    fn a_result_names_so_many_tests_and_counts_the_rest() {
+        let result = |outcome: TestOutcome| CheckResult {
+            exit: Some(1),
+            tests: (0..NAMES_MAX + 7).map(|n| (format!("test {n:05}"), outcome)).collect(),
+            cut: false,
+            excerpt: String::new(),
+            millis: 1,
+        };
+        let (before, after) = (result(TestOutcome::Passed), result(TestOutcome::Failed));
+        let files = FileSet::new();
+        let check =
+            toolbox::checks::from_commands(&files, &["cargo test".to_owned()]).checks.remove(0);
+        let comparison = toolbox::checks::compare(&before, &after, None);
+        let told = report(&check, (&before, &after), comparison, String::new());
+        let side = told.after.unwrap();
+        assert_eq!((side.failed.len(), side.failed_more), (NAMES_MAX, 7));
+        let words = crate::check_words(Some(&side));
+        assert_eq!(words, format!("0 passed, {} failed, exit 1", NAMES_MAX + 7));
+        assert_eq!(told.newly_failing.len(), NAMES_MAX);
+        assert_eq!(told.notes, ["7 more tests newly fail than are named"]);
     }
 }

@@ -12,17 +12,25 @@ impl House {
         let dead = worker::dead(&self.settings.workers()).map_err(|error| {
             HouseError::data_folder("looking for other workers", &self.settings.data, &error)
         })?;
+        // One that cannot be buried holds no other up.
+        let mut first = Ok(());
         for (name, path) in dead {
             if name == self.worker.name() {
                 continue;
             }
-            let rows = self.store.expire_worker(&name, self.clock.now()).await?;
+            let rows = match self.store.expire_worker(&name, self.clock.now()).await {
+                Ok(rows) => rows,
+                Err(error) => {
+                    first = first.and(Err(error.into()));
+                    continue;
+                }
+            };
             tracing::debug!(worker = name, rows = rows.len(), "a worker is gone");
             // What it held and made is nobody's now.
             self.signals.give([Reconciler::Machines, Reconciler::Ends]);
             drop(std::fs::remove_dir_all(self.settings.scratch().join(&name)));
             drop(std::fs::remove_file(path));
         }
-        Ok(())
+        first
     }
 }

@@ -1,7 +1,6 @@
 //! Entries are sealed: the tree grows over them and its root is signed.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 
 use domain::Actor;
 use ledger::tree;
@@ -31,18 +30,19 @@ impl House {
     /// make the other history a true one.
     pub async fn seal(&self) -> Result<(), HouseError> {
         self.refuse_another_history().await?;
-        self.wrote.store(false, Ordering::Relaxed);
+        let begun = self.unsealed.before();
         while self.seal_some().await? {}
         if let Some(newest) = self.store.newest_checkpoint().await? {
             self.failpoint.hit("ledger-sealed");
             self.keep_checkpoint(&newest.note, newest.size)?;
         }
+        self.unsealed.sealed(begun);
         Ok(())
     }
 
     /// Seals what this process has written, if it has: the last thing that a process does.
     pub async fn seal_own(&self) -> Result<(), HouseError> {
-        if self.wrote.load(Ordering::Relaxed) { self.seal().await } else { Ok(()) }
+        if self.unsealed.is_any() { self.seal().await } else { Ok(()) }
     }
 
     /// A log without entries begins with a kept checkpoint of none: that there is one can be relied on.

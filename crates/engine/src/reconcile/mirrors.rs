@@ -18,6 +18,14 @@ const FENCE_KEPT_MS: u64 = 7 * 86_400_000;
 /// The most runs of one mirror that are forgotten at once, so that nobody waits long for the mirror.
 const RUNS_MAX: usize = 200;
 
+/// What could not be looked up of one run is looked up the next time.
+fn or_not_yet(run: RunId, answer: Result<bool, HouseError>) -> bool {
+    answer.unwrap_or_else(|error| {
+        tracing::warn!(%run, error = crate::chain(&error), "a mirror keeps it for now");
+        false
+    })
+}
+
 impl House {
     /// Forgets what mirrors keep of runs that are over. A mirror that is in use is left for the next time.
     pub(crate) async fn forget_the_ended(&self) -> Result<(), HouseError> {
@@ -27,19 +35,22 @@ impl House {
         for Kept { folder, open, closed } in self.mirrors.kept().map_err(broken)? {
             let (mut close, mut bury) = (BTreeSet::new(), BTreeSet::new());
             for run in open {
-                if close.len() < RUNS_MAX && self.is_over_and_done(run).await? {
+                if close.len() < RUNS_MAX && or_not_yet(run, self.is_over_and_done(run).await) {
                     close.insert(run);
                 }
             }
             for run in closed {
-                if bury.len() < RUNS_MAX && self.was_over_before(run, now).await? {
+                if bury.len() < RUNS_MAX && or_not_yet(run, self.was_over_before(run, now).await) {
                     bury.insert(run);
                 }
             }
             if close.is_empty() && bury.is_empty() {
                 continue;
             }
-            self.mirrors.forget(&folder, &close, &bury).await.map_err(broken)?;
+            if let Err(error) = self.mirrors.forget(&folder, &close, &bury).await {
+                let (folder, error) = (folder.display(), crate::chain(&error));
+                tracing::warn!(%folder, error, "a mirror forgets the next time");
+            }
         }
         Ok(())
     }

@@ -24,7 +24,10 @@ impl House {
             let Some(last) = rows.last() else { return Ok(()) };
             before = Some(last.id);
             for row in rows {
-                self.follow_proposal_of(&row).await?;
+                if let Err(error) = self.follow_proposal_of(&row).await {
+                    let (run, error) = (row.id, crate::chain(&error));
+                    tracing::warn!(%run, error, "its proposal is followed the next time");
+                }
             }
         }
     }

@@ -25,19 +25,22 @@ pub(crate) enum Reconciler {
     Mirrors,
     /// What is kept of baselines.
     Baselines,
+    /// Runs that nothing brings on.
+    Stuck,
     /// Ledger entries that no checkpoint covers.
     Ledger,
 }
 
 impl Reconciler {
     /// All of them.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Leases,
         Self::Machines,
         Self::Ends,
         Self::Proposals,
         Self::Mirrors,
         Self::Baselines,
+        Self::Stuck,
         Self::Ledger,
     ];
 }

@@ -1,5 +1,7 @@
 //! What a reconciler looks after, and that it looks at once where somebody gave it a signal.
 
+use std::task::Poll;
+
 use domain::clock::SystemClock;
 use domain::{CommitId, Digest, ProposalId, RunId, Timestamp};
 use runs::{Action, Ending, State};
@@ -7,6 +9,7 @@ use store::record::{Proposal, ProposalState, RunRow, RunState};
 use store::transaction::{Transaction, Write};
 
 use super::*;
+use crate::audit::Note;
 use crate::claims::tests::{Jumping, Place};
 
 /// A house with a run that has ended with people, and everything that was signalled meanwhile heard.
@@ -149,6 +152,81 @@ async fn what_a_dead_process_held_is_done_at_once_where_its_death_is_seen() {
     assert_eq!(house.store.outbox_of(ended.id).await.unwrap(), []);
     house.signals.give([Leases]);
     assert_eq!(house.reconcile_next(&mut period()).await.unwrap(), [Leases].into());
+}
+
+/// Polls a piece of work so often, and leaves it there. What it came to, where it was done by then.
+async fn stopped_after<T>(polls: usize, work: impl Future<Output = T>) -> Option<T> {
+    let (mut work, mut left) = (std::pin::pin!(work), polls);
+    std::future::poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending if left == 0 => Poll::Ready(None),
+        Poll::Pending => {
+            left -= 1;
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_seal_that_was_stopped_anywhere_is_done_by_the_next() {
+    let place = Place::new();
+    let house = place.house(&Arc::default()).await;
+    for polls in 0.. {
+        let note = Note::new("sample.told", "something is to be sealed");
+        let scribe = house.scribe_of_house(&domain::Actor::house());
+        house.write_notes(&scribe, vec![note]).await.unwrap();
+        let done = stopped_after(polls, house.seal()).await;
+        house.seal_own().await.unwrap();
+        let rows = house.store.ledger_hash_rows().await.unwrap();
+        assert_eq!(rows.sealed, house.store.ledger_size().await.unwrap(), "after {polls} polls");
+        if done.is_some() {
+            break;
+        }
+    }
+}
+
+/// A run like another one, of which nothing can be read any more; its proposal was rejected.
+async fn unreadable(house: &House, like: &RunRow) -> RunRow {
+    let (mut row, mut proposal) = proposed(house, like).await;
+    row.facts = serde_json::json!({ "v": 1, "written_by": "somebody else" });
+    proposal.state = ProposalState::Rejected;
+    let tx = Transaction {
+        runs: vec![Write::Update(row.clone())],
+        proposals: vec![Write::Update(proposal)],
+        ..Transaction::default()
+    };
+    house.commit(tx).await.unwrap();
+    row
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_be_read_holds_up_no_other_one() {
+    let place = Place::new();
+    let (house, ended) = house(&place).await;
+    let mut good = Vec::new();
+    unreadable(&house, &ended).await;
+    for _ in 0..2 {
+        let (row, mut proposal) = proposed(&house, &ended).await;
+        proposal.state = ProposalState::Rejected;
+        let tx = Transaction { proposals: vec![Write::Update(proposal)], ..Transaction::default() };
+        house.commit(tx).await.unwrap();
+        good.push(row.id);
+        // The list begins with the newest.
+        let strange = unreadable(&house, &ended).await;
+        let takes_back = crate::outbox::to_row(
+            strange.id,
+            &Action::Unpublish { fence: domain::Fence(1) },
+            house.clock.now(),
+        );
+        let tx = Transaction { outbox: vec![takes_back], ..Transaction::default() };
+        house.commit(tx).await.unwrap();
+    }
+    house.follow_proposals().await.unwrap();
+    house.drain_all().await.unwrap();
+    for run in good {
+        assert!(house.load(run).await.unwrap().run.state.is_ended());
+    }
 }
 
 #[tokio::test]

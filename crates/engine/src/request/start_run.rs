@@ -153,18 +153,22 @@ impl House {
             match decide(agent, &asked.source, &standing) {
                 Admission::Join(run) => {
                     let outcome = EventOutcome::Coalesced { run };
-                    self.settle(event, outcome, "joins the unfinished run").await?;
+                    let scribe = self.scribe_of(&self.load(run).await?)?.by(&event.actor);
+                    let why = "joins the unfinished run";
+                    self.settle(event, (outcome, "joined"), why, &scribe).await?;
                     self.listener.hear(&Progress::Run { run, resumed: true });
                     return Ok(run);
                 }
                 Admission::Filtered { reason } => {
                     let outcome = EventOutcome::Filtered { reason: reason.clone() };
-                    self.settle(event, outcome, &reason).await?;
+                    let scribe = self.scribe_of_house(&event.actor);
+                    self.settle(event, (outcome, "filtered"), &reason, &scribe).await?;
                     return Err(HouseError::Refused(reason));
                 }
                 Admission::Limited { limit } => {
                     let outcome = EventOutcome::RateLimited { limit: limit.clone() };
-                    self.settle(event, outcome, &limit).await?;
+                    let scribe = self.scribe_of_house(&event.actor);
+                    self.settle(event, (outcome, "limited"), &limit, &scribe).await?;
                     return Err(HouseError::Refused(limit));
                 }
                 Admission::Start => {
@@ -292,22 +296,25 @@ impl House {
             at: self.clock.now(),
         }];
         tx.events = vec![event.into()];
+        self.watch(&row)?;
         tx.runs = vec![Write::Insert(row)];
         self.commit(tx).await?;
         Ok(run)
     }
 
+    /// Tells what became of a request that starts no run: in the name of the run that it joins, where it joins one.
     async fn settle(
         &self,
         event: Event,
-        outcome: EventOutcome,
+        (outcome, told): (EventOutcome, &str),
         reason: &str,
+        scribe: &Scribe,
     ) -> Result<(), HouseError> {
-        let scribe = self.scribe_of_house(&event.actor);
         let note = Note::new("event.settled", reason)
             .fact("event", event.id.to_string())
+            .fact("outcome", told)
             .fact("repository", event.repository.as_str());
-        let mut tx = crate::commit::written(&scribe, vec![note]);
+        let mut tx = crate::commit::written(scribe, vec![note]);
         tx.outcomes = vec![OutcomeRow { event: event.id, outcome, at: self.clock.now() }];
         tx.events = vec![event.into()];
         self.commit(tx).await

@@ -22,7 +22,7 @@ use toolbox::dependencies::{
 use toolbox::files::{Content, FileSet};
 use toolbox::registry::{RegistryError, Requires};
 
-use crate::context::{Advisories, Context, Match, Previous, Versions};
+use crate::context::{Advisories, Answered, Context, Match, Previous, Versions};
 use crate::outcome::Outcome;
 use crate::playbook::{Memo, Playbook};
 use crate::port::{Workspace, WorkspaceError};
@@ -57,6 +57,7 @@ pub(super) struct World {
     /// Versions published as a source archive alone: nobody says what they require.
     pub(super) archives: BTreeSet<(String, String)>,
     pub(super) proposed: Vec<Update>,
+    pub(super) answers: Vec<Answered>,
     pub(super) previous: Option<Previous>,
     /// What is kept from one attempt to the next.
     pub(super) memo: Memo,
@@ -158,6 +159,7 @@ impl World {
             earlier: &[],
             memo: &self.memo,
             proposed: &self.proposed,
+            answers: &self.answers,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let outcome =

@@ -5,6 +5,7 @@ use domain::dependency::{Ecosystem, Update, UpdateKind, Why};
 use domain::exec::{Exec, ExecResult, Exit};
 
 use super::toy::{Shown, Toy, World, reasons, updates};
+use crate::context::{Answer, Answered};
 use crate::outcome::{BrainError, Ending};
 use crate::playbook::checkout::refused;
 
@@ -128,6 +129,19 @@ fn packages_that_only_move_in_step_move_together() {
     );
 }
 
+fn update(package: &str) -> Update {
+    Update {
+        ecosystem: Ecosystem::Cargo,
+        package: package.to_owned(),
+        from: "1.0.0".to_owned(),
+        to: "1.1.0".to_owned(),
+        kind: UpdateKind::Minor,
+        advisories: Vec::new(),
+        development_only: false,
+        files: Vec::new(),
+    }
+}
+
 #[test]
 fn each_takes_the_first_package_that_no_proposal_holds() {
     let mut world =
@@ -142,17 +156,7 @@ fn each_takes_the_first_package_that_no_proposal_holds() {
             "left b 1.0.0: OverLimit: 1.1.0 waits for a run of its own: one run makes one change",
         ],
     );
-    let proposed = |package: &str| Update {
-        ecosystem: Ecosystem::Cargo,
-        package: package.to_owned(),
-        from: "1.0.0".to_owned(),
-        to: "1.1.0".to_owned(),
-        kind: UpdateKind::Minor,
-        advisories: Vec::new(),
-        development_only: false,
-        files: Vec::new(),
-    };
-    world.proposed = vec![proposed("a")];
+    world.proposed = vec![update("a")];
     check(
         &run(&world),
         &[
@@ -161,8 +165,40 @@ fn each_takes_the_first_package_that_no_proposal_holds() {
             "left a 1.0.0: OverLimit: 1.1.0 is in an open proposal already",
         ],
     );
-    world.proposed = vec![proposed("a"), proposed("b")];
+    world.proposed = vec![update("a"), update("b")];
     assert_eq!(run(&world).outcome.ending, Ending::NoChange);
+}
+
+#[test]
+fn what_people_rejected_is_not_proposed_again_until_something_changes() {
+    let mut world =
+        World::default().versions("a", &["1.0.0", "1.1.0"]).versions("b", &["1.0.0", "1.1.0"]);
+    let run = |world: &World, group| {
+        let settings = UpdateSettings { group, ..updates(UpdateLevel::Minor) };
+        world.updates("a ^1.0\nb ^1.0\n", "a 1.0.0\nb 1.0.0\n", settings)
+    };
+    let rejected = |packages: &[&str], binds| Answered {
+        proposal: "prop_x".to_owned(),
+        answer: Answer::Rejected { why: "not this week".to_owned(), binds },
+        updates: packages.iter().map(|package| update(package)).collect(),
+    };
+    let left = |package: &str| {
+        format!("left {package} 1.0.0: Rejected: 1.1.0 was rejected with prop_x: not this week")
+    };
+    world.answers = vec![rejected(&["a"], true)];
+    check(&run(&world, Grouping::Each), &["Changed", "b 1.0.0 -> 1.1.0", &left("a")]);
+    let whole = ["Changed", "a 1.0.0 -> 1.1.0", "b 1.0.0 -> 1.1.0"];
+    check(&run(&world, Grouping::All), &whole);
+    world.answers = vec![rejected(&["a", "b"], true)];
+    let shown = run(&world, Grouping::All);
+    check(&shown, &["NoChange", &left("a"), &left("b")]);
+    assert!(shown.outcome.title.contains("rejected with prop_x: not this week"));
+    // Another commit, definition or setting, or another version.
+    world.answers = vec![rejected(&["a", "b"], false)];
+    check(&run(&world, Grouping::All), &whole);
+    world.answers = vec![rejected(&["a", "b"], true)];
+    world = world.versions("b", &["1.2.0"]);
+    check(&run(&world, Grouping::All), &["Changed", "a 1.0.0 -> 1.1.0", "b 1.0.0 -> 1.2.0"]);
 }
 
 #[test]
