@@ -11,6 +11,9 @@ use crate::port::SandboxError;
 /// The oldest version whose options we use.
 const OLDEST: (u32, u32) = (0, 8);
 
+/// Room for the mount points in a covered folder, in bytes.
+const COVER_BYTES: &str = "1048576";
+
 /// Where the guest program is, in the machine.
 const GUEST: &str = "/run/hob-guest";
 
@@ -21,13 +24,16 @@ fn unusable(reason: String) -> SandboxError {
     }
 }
 
-/// Finds the program on a search path.
+/// Finds the program on a search path. Of that only absolute folders count: another would be one of whatever repository the
+/// process was started in.
 pub(crate) fn find(search: &[PathBuf]) -> Result<PathBuf, SandboxError> {
-    let mut candidates = search.iter().map(|folder| folder.join("bwrap"));
+    let absolute = search.iter().filter(|folder| folder.is_absolute());
+    let candidates = absolute.map(|folder| folder.join("bwrap"));
     let standard = [PathBuf::from("/usr/bin/bwrap"), PathBuf::from("/bin/bwrap")];
     candidates
+        .chain(standard)
+        .filter_map(|path| path.canonicalize().ok())
         .find(|path| path.is_file())
-        .or_else(|| standard.into_iter().find(|path| path.is_file()))
         .ok_or_else(|| unusable("bubblewrap is not installed".to_owned()))
 }
 
@@ -37,6 +43,7 @@ pub(crate) fn version(program: &Path) -> Result<String, SandboxError> {
     let output = std::process::Command::new(program)
         .arg("--version")
         .env_clear()
+        .current_dir("/")
         .output()
         .map_err(|e| unusable(format!("{} cannot be run: {e}", program.display())))?;
     let text = String::from_utf8_lossy(&output.stdout);
@@ -73,6 +80,9 @@ pub(crate) fn arguments(view: &View, sources: &mut dyn Sources) -> Result<Vec<u8
     for entry in &view.entries {
         let words: Vec<OsString> = match entry {
             Entry::Folder { at } => vec!["--dir".into(), text(at)],
+            Entry::Covered { at } => {
+                vec!["--size".into(), COVER_BYTES.into(), "--tmpfs".into(), text(at)]
+            }
             Entry::Memory { at, bytes } => {
                 let bytes = bytes.to_string().into();
                 vec!["--size".into(), bytes, "--tmpfs".into(), text(at)]
@@ -89,7 +99,13 @@ pub(crate) fn arguments(view: &View, sources: &mut dyn Sources) -> Result<Vec<u8
     }
     let guest = sources.source(&view.guest);
     all.extend(["--ro-bind".into(), guest.into_os_string(), GUEST.into()]);
-    all.extend(["--remount-ro", "/", "--chdir", "/"].map(Into::into));
+    // Made to be written into until here. `/dev` too: its devices, terminals and shared memory are mounts of their own.
+    for entry in &view.entries {
+        if let Entry::Covered { at } = entry {
+            all.extend(["--remount-ro".into(), text(at)]);
+        }
+    }
+    all.extend(["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/"].map(Into::into));
     let mut bytes = Vec::new();
     for word in all {
         use std::os::unix::ffi::OsStrExt as _;
@@ -118,6 +134,34 @@ mod tests {
         std::fs::write(&program, format!("#!/bin/sh\necho '{says}'\n")).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         version(&program).map_err(|e| e.to_string())
+    }
+
+    fn program_in(folder: &Path) {
+        let program = folder.join("bwrap");
+        std::fs::write(&program, "#!/bin/sh\n").unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[test]
+    fn a_folder_relative_to_where_the_process_was_started_is_never_searched() {
+        let folder = tempfile::tempdir_in(".").unwrap();
+        program_in(folder.path());
+        let name = folder.path().file_name().unwrap();
+        assert!(PathBuf::from(name).join("bwrap").is_file(), "it would be found");
+        let planted = folder.path().canonicalize().unwrap().join("bwrap");
+        let found = find(&[name.into(), Path::new(".").join(name)]);
+        assert!(!found.is_ok_and(|found| found == planted));
+    }
+
+    #[test]
+    fn what_is_found_is_named_by_what_it_leads_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().canonicalize().unwrap().join("real");
+        std::fs::create_dir(&real).unwrap();
+        program_in(&real);
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        assert_eq!(find(&[link]).unwrap(), real.join("bwrap"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use guest::layout;
 
 use super::toolchains::Toolchains;
 use super::view;
+use crate::port::{MachineSpec, NetworkPolicy};
 
 /// Variables that name the file with the machine's certificate authority.
 const CERTIFICATE: [&str; 10] = [
@@ -33,8 +34,14 @@ const PROXY: [&str; 8] = [
     "npm_config_https_proxy",
 ];
 
+/// Variables that name what is asked without the proxy.
+const NO_PROXY: [&str; 3] = ["NO_PROXY", "no_proxy", "npm_config_noproxy"];
+
+/// The machine's own loopback, where projects start servers for their tests.
+const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
 /// Variables that are always the same.
-const FIXED: [(&str, &str); 26] = [
+const FIXED: [(&str, &str); 24] = [
     ("HOME", layout::HOME),
     ("USER", layout::USER),
     ("LOGNAME", layout::USER),
@@ -43,8 +50,6 @@ const FIXED: [(&str, &str); 26] = [
     ("LANG", "C.UTF-8"),
     ("TERM", "dumb"),
     ("TZ", "UTC"),
-    ("NO_PROXY", ""),
-    ("no_proxy", ""),
     ("CARGO_HOME", "/home/hob/.cargo"),
     ("CARGO_NET_GIT_FETCH_WITH_CLI", "true"),
     ("CARGO_NET_RETRY", "2"),
@@ -63,11 +68,17 @@ const FIXED: [(&str, &str); 26] = [
     ("HOB_TRANSFER", layout::TRANSFER),
 ];
 
+/// What a machine asks without its proxy. A registry on the host's loopback can only be reached through the proxy: a name that
+/// a rule allows means the host's.
+fn without_proxy(network: &NetworkPolicy) -> String {
+    let plain = |host: &str| host.trim_matches(['[', ']']).to_ascii_lowercase();
+    let meant: Vec<String> = network.rules.iter().map(|rule| plain(&rule.host)).collect();
+    let own = LOOPBACK.into_iter().filter(|name| meant.iter().all(|host| host != name));
+    own.collect::<Vec<_>>().join(",")
+}
+
 /// The variables of a machine; those of its `spec` count more than all others.
-pub(crate) fn variables(
-    toolchains: &Toolchains,
-    spec: &[(String, String)],
-) -> Vec<(String, String)> {
+pub(crate) fn variables(toolchains: &Toolchains, spec: &MachineSpec) -> Vec<(String, String)> {
     let owned = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let proxy = format!("http://127.0.0.1:{}", layout::PROXY_PORT);
     let own_programs =
@@ -78,9 +89,11 @@ pub(crate) fn variables(
     let mut variables: Vec<_> = FIXED.iter().map(|(name, value)| owned(name, value)).collect();
     variables.push(("PATH".to_owned(), path));
     variables.extend(PROXY.iter().map(|name| owned(name, &proxy)));
+    let without = without_proxy(&spec.network);
+    variables.extend(NO_PROXY.iter().map(|name| owned(name, &without)));
     variables.extend(CERTIFICATE.iter().map(|name| owned(name, view::certificate_inside())));
     variables.extend(toolchains.env.iter().cloned());
-    for (name, value) in spec {
+    for (name, value) in &spec.env {
         variables.retain(|(known, _)| known != name);
         variables.push((name.clone(), value.clone()));
     }
@@ -91,11 +104,46 @@ pub(crate) fn variables(
 mod tests {
     use super::*;
 
+    fn spec(hosts: &[&str]) -> MachineSpec {
+        let rule = |host: &&str| crate::port::EgressRule {
+            name: "test".to_owned(),
+            host: (*host).to_owned(),
+            port: 443,
+            plain_http: false,
+            methods: Vec::new(),
+            paths: Vec::new(),
+            queries: false,
+            immutable: Vec::new(),
+            authorization: None,
+            response_max_bytes: 1,
+        };
+        MachineSpec {
+            id: domain::MachineId::fresh(&domain::clock::SystemClock),
+            image: "default".to_owned(),
+            cpus: 1,
+            memory_bytes: 1,
+            disk_bytes: 1,
+            processes_max: 1,
+            time_ms: 1,
+            network: NetworkPolicy { rules: hosts.iter().map(rule).collect() },
+            env: vec![("TZ".to_owned(), "Asia/Tokyo".to_owned())],
+            home_files: Vec::new(),
+        }
+    }
+
     #[test]
     fn the_spec_counts_more() {
-        let spec = [("TZ".to_owned(), "Asia/Tokyo".to_owned())];
+        let spec = spec(&[]);
         let variables = variables(&Toolchains::default(), &spec);
         let zones: Vec<_> = variables.iter().filter(|(name, _)| name == "TZ").collect();
-        assert_eq!(zones, [&spec[0]]);
+        assert_eq!(zones, [&spec.env[0]]);
+    }
+
+    #[test]
+    fn a_registry_on_the_hosts_loopback_is_asked_through_the_proxy() {
+        let without = |hosts: &[&str]| without_proxy(&spec(hosts).network);
+        assert_eq!(without(&["registry.example"]), "localhost,127.0.0.1,::1");
+        assert_eq!(without(&["localhost"]), "127.0.0.1,::1");
+        assert_eq!(without(&["127.0.0.1", "[::1]"]), "localhost");
     }
 }

@@ -81,8 +81,17 @@ impl Launcher {
         let search: Vec<PathBuf> = search.into_iter().flatten().collect();
         let program = bubblewrap::find(&search)?;
         let version = bubblewrap::version(&program)?;
-        let toolchains = toolchains::find(&settings.variables, &settings.read_only);
         let state_dir = &settings.state_dir;
+        if toolchains::is_shared(state_dir) {
+            return Err(SandboxError::Unusable {
+                reason: format!("machines see the folder {} whole", state_dir.display()),
+                hint: "choose a data folder that is not a folder of the system".to_owned(),
+            });
+        }
+        let toolchains = find_toolchains(&settings);
+        for path in &toolchains.refused {
+            tracing::warn!(path = %path.display(), "not shown to machines: it would uncover what is private");
+        }
         let shared = scratch::make_private(&scratch::machines(state_dir))
             .and_then(|()| state_dir.canonicalize())
             .and_then(|state_dir| Shared::prepare(&state_dir, super::GUEST_PROGRAM))
@@ -112,7 +121,7 @@ impl Launcher {
     }
 
     pub(crate) fn toolchains_now(&self) -> Toolchains {
-        toolchains::find(&self.settings.variables, &self.settings.read_only)
+        find_toolchains(&self.settings)
     }
 
     pub(crate) const fn toolchains(&self) -> &Toolchains {
@@ -261,7 +270,7 @@ impl Launcher {
             self.parents.iter().any(|parent| parent.controllers.contains(&Controller::Memory));
         Setup {
             user: None,
-            env: env::variables(toolchains, &spec.env),
+            env: env::variables(toolchains, spec),
             writable: writable.map(str::to_owned).to_vec(),
             proxy_port: Some(layout::PROXY_PORT),
             processes_max: counts_processes_by_namespace().then_some(spec.processes_max.into()),
@@ -269,6 +278,10 @@ impl Launcher {
             process_memory_max_bytes: (!counts_memory).then_some(spec.memory_bytes),
         }
     }
+}
+
+fn find_toolchains(settings: &Settings) -> Toolchains {
+    toolchains::find(&settings.variables, &settings.read_only, &settings.state_dir)
 }
 
 struct Starting {

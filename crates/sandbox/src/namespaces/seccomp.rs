@@ -150,6 +150,9 @@ fn refused() -> Result<BTreeMap<i64, Vec<SeccompRule>>, SeccompError> {
     ];
     let sockets = vec![SeccompRule::new(odd_family)?, SeccompRule::new(netlink)?];
     rules.insert(libc::SYS_socket, sockets);
+    // Of pairs the kernel knows these and those of odd families (TIPC).
+    let odd_pair = vec![condition(0, Ne, bits(libc::AF_UNIX))?];
+    rules.insert(libc::SYS_socketpair, vec![SeccompRule::new(odd_pair)?]);
     let mut terminal = Vec::new();
     for request in [libc::TIOCSTI, libc::TIOCLINUX] {
         let request = u32::try_from(request).unwrap_or(u32::MAX);

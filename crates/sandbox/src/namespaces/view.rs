@@ -6,10 +6,7 @@ use std::path::{Path, PathBuf};
 use guest::layout;
 
 use super::scratch::{FOLDERS, Folder};
-use super::toolchains::Toolchains;
-
-/// System folders of the host that machines see as they are.
-const SYSTEM: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+use super::toolchains::{SYSTEM, Toolchains};
 
 /// What tools need of the host's `/etc`; nothing that names users, services or credentials.
 const ETC: [&str; 26] = [
@@ -52,16 +49,33 @@ const CERTIFICATE: &str = "/etc/ssl/certs/ca-certificates.crt";
 const ETC_MAX_BYTES: u64 = 4 * 1024 * 1024;
 const ETC_MAX_FILES: usize = 10_000;
 
-/// Files of the kernel that say something of the host and nothing that a build needs.
-const HIDDEN_PROC: [&str; 8] = [
+/// Files and folders of the kernel that say something of the host and nothing that a build needs: its command line, which may
+/// hold secrets, its configuration, its disks and devices, this boot. Each is one more mount.
+const HIDDEN_PROC: [&str; 24] = [
+    "/proc/acpi",
+    "/proc/bus",
+    "/proc/cmdline",
+    "/proc/config.gz",
+    "/proc/diskstats",
+    "/proc/driver",
+    "/proc/fs",
+    "/proc/interrupts",
+    "/proc/iomem",
+    "/proc/ioports",
+    "/proc/irq",
     "/proc/kallsyms",
     "/proc/kcore",
-    "/proc/keys",
     "/proc/key-users",
+    "/proc/keys",
     "/proc/kmsg",
+    "/proc/modules",
+    "/proc/partitions",
     "/proc/sched_debug",
-    "/proc/timer_list",
+    "/proc/scsi",
+    "/proc/swaps",
+    "/proc/sys/kernel/random/boot_id",
     "/proc/sysrq-trigger",
+    "/proc/timer_list",
 ];
 
 /// Folders of system folders where administrators keep settings, tokens among them.
@@ -87,6 +101,11 @@ const MADE: [(&str, &str); 8] = [
 pub(crate) enum Entry {
     /// An empty folder.
     Folder {
+        /// Where.
+        at: PathBuf,
+    },
+    /// An empty folder over one of the host; what is shown below it comes later.
+    Covered {
         /// Where.
         at: PathBuf,
     },
@@ -134,6 +153,7 @@ pub(crate) struct View {
 pub(crate) struct Shared {
     entries: Vec<Entry>,
     empty: PathBuf,
+    nothing: PathBuf,
     guest: PathBuf,
 }
 
@@ -169,6 +189,12 @@ fn keep(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     new.as_file().set_permissions(std::fs::Permissions::from_mode(mode))?;
     new.persist(path).map_err(|e| e.error)?;
     Ok(())
+}
+
+/// An empty file or folder, as what it hides.
+fn hide(at: PathBuf, empty: &Path, nothing: &Path) -> Entry {
+    let from = if at.is_dir() { nothing } else { empty };
+    Entry::ReadOnly { from: from.to_owned(), at }
 }
 
 /// Whether a folder can be read and is not empty.
@@ -315,10 +341,10 @@ impl Shared {
         }
         entries.push(Entry::ReadOnly { from: make_etc(&made)?, at: "/etc".into() });
         for path in HIDDEN_PROC.map(Path::new).into_iter().filter(|path| all_can_read(path)) {
-            entries.push(Entry::ReadOnly { from: empty.clone(), at: path.to_owned() });
+            entries.push(hide(path.to_owned(), &empty, &nothing));
         }
         entries.push(Entry::Folder { at: "/run".into() });
-        Ok(Self { entries, empty, guest: program })
+        Ok(Self { entries, empty, nothing, guest: program })
     }
 
     /// What the machine of this folder sees; `certificate` is the file with its own authority.
@@ -329,6 +355,8 @@ impl Shared {
         toolchains: &Toolchains,
     ) -> View {
         let mut entries = self.entries.clone();
+        let covered = toolchains.covered.iter().cloned();
+        entries.extend(covered.map(|at| Entry::Covered { at }));
         entries.push(Entry::Memory { at: "/dev/shm".into(), bytes: memory_bytes / 2 });
         let places = [layout::CHECKOUT, layout::HOME, layout::TMP, layout::TRANSFER];
         for (name, at) in FOLDERS.into_iter().zip(places) {
@@ -339,7 +367,7 @@ impl Shared {
         // After the home folder: toolchains may lie below a home folder of the same name.
         entries.extend(toolchains.shown.iter().filter_map(|path| resolved(path)));
         let hidden = toolchains.hidden.iter().cloned();
-        entries.extend(hidden.map(|at| Entry::ReadOnly { from: self.empty.clone(), at }));
+        entries.extend(hidden.map(|at| hide(at, &self.empty, &self.nothing)));
         entries.push(Entry::ReadOnly { from: certificate(folder), at: CERTIFICATE.into() });
         View { entries, guest: self.guest.clone() }
     }

@@ -85,6 +85,55 @@ async fn the_hosts_variables_and_processes_are_not_there() {
 }
 
 #[tokio::test]
+async fn what_the_kernel_says_of_the_host_is_not_there() {
+    let house = House::new();
+    let machine = house.machine().await;
+    for path in [
+        "acpi",
+        "bus",
+        "cmdline",
+        "config.gz",
+        "diskstats",
+        "driver",
+        "fs",
+        "interrupts",
+        "iomem",
+        "ioports",
+        "irq",
+        "kallsyms",
+        "keys",
+        "modules",
+        "partitions",
+        "scsi",
+        "swaps",
+        "sys/kernel/random/boot_id",
+    ] {
+        let all = format!(
+            "find /proc/{path} -type f -exec cat {{}} + 2>/dev/null; ls -A /proc/{path} 2>/dev/null | grep -v ^/proc; true"
+        );
+        assert_eq!(says(&*machine, &all).await, "", "{path}");
+    }
+    // Build tools size themselves by these.
+    for path in ["cpuinfo", "meminfo", "stat", "loadavg", "version", "filesystems"] {
+        assert_ne!(says(&*machine, &format!("cat /proc/{path}")).await, "", "{path}");
+    }
+    machine.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn devices_are_there_and_their_folder_holds_no_files() {
+    let house = House::new();
+    let machine = house.machine().await;
+    // Whatever Landlock adds where there is one, the mount itself refuses.
+    let options = "grep ' /dev ' /proc/self/mountinfo | cut -d' ' -f6 | cut -d, -f1";
+    assert_eq!(says(&*machine, options).await, "ro");
+    says(&*machine, "echo x >/dev/null && head -c 1 /dev/urandom >/dev/shm/x && test -r /dev/zero")
+        .await;
+    says(&*machine, "python3 -c 'import os; os.openpty()'").await;
+    machine.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn the_system_cannot_be_written() {
     let house = House::new();
     let machine = house.machine().await;
@@ -140,6 +189,13 @@ async fn the_kernels_doors_are_closed() {
         ("vsock", libc::SYS_socket, "40, 1, 0", eperm),
         ("packet socket", libc::SYS_socket, "17, 3, 0", eperm),
         ("kernel crypto", libc::SYS_socket, "38, 5, 0", eperm),
+        (
+            "pair of an odd family",
+            libc::SYS_socketpair,
+            "30, 1, 0, ctypes.byref((ctypes.c_int * 2)())",
+            eperm,
+        ),
+        ("pair", libc::SYS_socketpair, "1, 1, 0, ctypes.byref((ctypes.c_int * 2)())", "0 0"),
         ("netfilter", libc::SYS_socket, "16, 3, 12", eperm),
         ("a system call of the future", 9999, "0", enosys),
         ("a system call of x32", 0x4000_0000 + 39, "0", enosys),

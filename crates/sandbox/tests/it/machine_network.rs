@@ -66,6 +66,50 @@ async fn what_a_rule_allows_comes_through_and_all_else_is_refused_and_told() {
 }
 
 #[tokio::test]
+async fn a_project_reaches_its_own_servers_on_loopback() {
+    let house = House::new();
+    let machine = house.machine().await;
+    says(&*machine, "echo 'from inside' >file").await;
+    let fetch = |address: &str, name: &str, family: &str| {
+        format!(
+            "python3 -c '
+import functools, http.server, socket, threading, urllib.request, subprocess
+class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.{family}
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *words): pass
+server = Server((\"{address}\", 0), Quiet)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+url = \"http://{name}:%d/file\" % server.server_port
+curl = subprocess.run([\"curl\", \"-sSf\", \"-g\", url], capture_output=True, text=True)
+print(curl.stdout.strip(), curl.stderr)
+{}'",
+            // Its standard library knows no names without a proxy for addresses in brackets.
+            if family == "AF_INET6" {
+                ""
+            } else {
+                "print(urllib.request.urlopen(url).read().decode().strip())"
+            }
+        )
+    };
+    let twice = "from inside \nfrom inside";
+    assert_eq!(says(&*machine, &fetch("127.0.0.1", "127.0.0.1", "AF_INET")).await, twice);
+    assert_eq!(says(&*machine, &fetch("127.0.0.1", "localhost", "AF_INET")).await, twice);
+    let has_six = std::fs::read_to_string("/proc/net/if_inet6").is_ok_and(|all| !all.is_empty());
+    assert_eq!(
+        says(&*machine, "grep -q . /proc/net/if_inet6 && echo true || echo false").await,
+        has_six.to_string()
+    );
+    if has_six {
+        let said = says(&*machine, &fetch("::1", "[::1]", "AF_INET6")).await;
+        assert_eq!(said.trim_end(), "from inside");
+    }
+    assert_eq!(says(&*machine, "npm config get noproxy").await, "localhost,127.0.0.1,::1");
+    machine.close().await.unwrap();
+    assert!(house.audit.0.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn many_connections_at_once_do_not_stall_a_command() {
     static BODY: [u8; 8_000_000] = [b'x'; 8_000_000];
     let house = House::new();

@@ -23,7 +23,25 @@ impl Home {
         let path = std::env::join_paths(search.iter().map(|folder| self.path(folder))).unwrap();
         let home = self.path("").to_str().unwrap().trim_end_matches('/').to_owned();
         let variables = [("HOME", home), ("PATH", path.into_string().unwrap())];
-        find(&variables.map(|(name, value)| (name.to_owned(), value)).into(), &[])
+        let variables = variables.map(|(name, value)| (name.to_owned(), value)).into();
+        find(&variables, &[], &self.data())
+    }
+
+    fn data(&self) -> PathBuf {
+        self.path(".local/share/hob")
+    }
+
+    /// With other variables, and with `more` to show.
+    fn find_more(&self, variables: &[(&str, &str)], more: &[&str]) -> Toolchains {
+        let home = ("HOME".to_owned(), self.path("someone").to_str().unwrap().to_owned());
+        let named = variables.iter().map(|(name, below)| {
+            (
+                (*name).to_owned(),
+                self.path(below).to_str().unwrap().trim_end_matches('/').to_owned(),
+            )
+        });
+        let more: Vec<PathBuf> = more.iter().map(|below| self.path(below)).collect();
+        find(&named.chain([home]).collect(), &more, &self.path("data"))
     }
 
     fn shown(&self, found: &Toolchains) -> Vec<String> {
@@ -90,11 +108,75 @@ fn what_a_credentials_link_leads_to_is_hidden_too() {
 
 #[test]
 fn of_opt_only_the_toolchain_itself_is_shown() {
-    let shown = |folder: &str| of_opt(Path::new(folder)).to_str().unwrap().to_owned();
-    assert_eq!(shown("/opt/node/bin"), "/opt/node");
-    assert_eq!(shown("/opt/company/tools/node/bin"), "/opt/company/tools/node");
-    assert_eq!(shown("/opt/company/scripts"), "/opt/company/scripts");
-    assert_eq!(shown("/opt/bin"), "/opt/bin");
+    let at = |folder: &'static str| installed_at(Path::new(folder)).and_then(Path::to_str);
+    assert_eq!(at("/opt/node/bin"), Some("/opt/node"));
+    assert_eq!(at("/opt/company/tools/node/bin"), Some("/opt/company/tools/node"));
+    assert_eq!(at("/opt/company/scripts"), None);
+    assert_eq!(at("/opt/bin"), None);
+}
+
+#[test]
+fn what_would_uncover_the_home_or_data_folder_is_refused() {
+    let home = Home::new(&[
+        "someone/.ssh/id",
+        "someone/tools/run",
+        "data/keys/x",
+        "data/tools/toolchains/stable/bin/rustc",
+        "beside/tool",
+    ]);
+    std::os::unix::fs::symlink(home.path("someone"), home.path("link")).unwrap();
+    let more =
+        ["", "someone", "someone/tools", "data", "data/tools", "link", "link/tools", "beside"];
+    let found = home.find_more(&[], &more);
+    assert_eq!(home.shown(&found), ["beside"]);
+    assert_eq!(found.refused.len(), more.len() - 1, "{:?}", found.refused);
+    for root in ["someone", "", "data", "link", "data/tools"] {
+        let found = home.find_more(&[("UV_PYTHON_INSTALL_DIR", root), ("RUSTUP_HOME", root)], &[]);
+        assert_eq!(home.shown(&found), Vec::<String>::new(), "{root}");
+    }
+}
+
+#[test]
+fn a_home_folder_that_is_a_link_hides_what_it_leads_to() {
+    let home = Home::new(&["real/.ssh/id", "real/.cargo/bin/cargo"]);
+    std::os::unix::fs::symlink(home.path("real"), home.path("someone")).unwrap();
+    let found = home.find_more(&[], &["real", "real/.ssh"]);
+    assert_eq!(home.shown(&found), ["someone/.cargo/bin"]);
+}
+
+#[test]
+fn of_what_is_installed_only_programs_and_what_they_load_are_shown() {
+    let home = Home::new(&["tool/bin/x", "tool/lib/x", "tool/etc/x", "tool/var/x", "tool/.ssh/x"]);
+    let variables = BTreeMap::new();
+    let private = Private::new(None, &home.data());
+    let found = Toolchains::default();
+    let mut host = Host { variables: &variables, home: None, search: vec![], private, found };
+    host.show_installed(&home.path("tool"));
+    assert_eq!(home.shown(&host.found), ["tool/bin", "tool/lib"]);
+}
+
+#[test]
+fn folders_of_credentials_are_hidden_wherever_they_lie() {
+    let home = Home::new(&["beside/a/.ssh/id", "beside/.aws/credentials", "beside/bin/x"]);
+    let found = home.find_more(&[], &["beside"]);
+    let mut hidden = found.hidden;
+    hidden.retain(|path| path.starts_with(home.path("")));
+    hidden.sort();
+    assert_eq!(hidden, [home.path("beside/.aws"), home.path("beside/a/.ssh")]);
+}
+
+#[test]
+fn what_is_shared_on_the_system_is_never_covered() {
+    for folder in ["/", "/usr", "/usr/local", "/usr/bin", "/usr/local/lib", "/bin", "/lib"] {
+        assert!(is_shared(Path::new(folder)), "{folder}");
+    }
+    for folder in ["/usr/local/cargo", "/usr/share/nvm", "/opt", "/home", "/srv/hob"] {
+        assert!(!is_shared(Path::new(folder)), "{folder}");
+    }
+    let variables = ["CARGO_HOME", "VOLTA_HOME", "PYENV_ROOT", "HOME"]
+        .map(|name| (name.to_owned(), "/usr/local".to_owned()));
+    let found = find(&variables.into(), &[], Path::new("/nonexistent"));
+    assert_eq!(found.covered, Vec::<PathBuf>::new());
 }
 
 #[test]
