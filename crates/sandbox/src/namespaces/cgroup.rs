@@ -1,7 +1,8 @@
 //! Limits on memory, processes and processors by control groups, version 2 or 1, as the host has them.
 //!
 //! A machine's groups are called `hob-<tag of the state folder>-<machine>` and lie below the nearest group that we may make groups
-//! in, going up from our own. Where there is none, limits by process (rlimits) remain, and `hob doctor` says so.
+//! in, going up from our own. Where our own is the top that can be seen (a container) and holds nobody else, this process moves into
+//! a group below it, because groups that hold processes hand nothing down. Where there is none, limits by process (rlimits) remain, and `hob doctor` says so.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -15,6 +16,9 @@ const PROCESSES_SPARE: u32 = 600;
 
 /// The period over which processor time is measured out, in microseconds.
 const PERIOD_US: u64 = 100_000;
+
+/// Where this process goes when it has to leave its group; no machine is called so.
+const OWN_LEAF: &str = "hob-itself";
 
 /// A kind of limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -134,7 +138,9 @@ pub(crate) fn parents() -> Vec<Parent> {
         let group = own_group(&hierarchy, &own).unwrap_or_else(|| hierarchy.mounted.clone());
         let usable = match hierarchy.version {
             Version::One => version_one(&hierarchy, &group),
-            Version::Two => version_two(&hierarchy, &group),
+            Version::Two => version_two(&hierarchy, &group).or_else(|| {
+                make_room(&group, std::process::id()).then(|| version_two(&hierarchy, &group))?
+            }),
         };
         let Some((path, mut controllers)) = usable else { continue };
         controllers.retain(|controller| wanted.contains(controller));
@@ -182,6 +188,25 @@ fn version_two(hierarchy: &Hierarchy, group: &Path) -> Option<(PathBuf, Vec<Cont
             let controllers: Vec<_> = Controller::ALL.into_iter().filter(is_there).collect();
             controllers.contains(&Controller::Memory).then(|| (path.to_owned(), controllers))
         })
+}
+
+/// Moves this process out of its own group into one below it, so that the group can hand controllers down. Not where others live
+/// in the group: they are not ours to move, and as long as they stay it would not help.
+fn make_room(group: &Path, me: u32) -> bool {
+    let me = me.to_string();
+    let has_memory = list(&group.join("cgroup.controllers"))
+        .iter()
+        .any(|name| name == Controller::Memory.name());
+    let processes = list(&group.join("cgroup.procs"));
+    if !has_memory || processes.is_empty() || processes.iter().any(|process| *process != me) {
+        return false;
+    }
+    let own = group.join(OWN_LEAF);
+    let there = std::fs::create_dir(&own).or_else(|e| match e.kind() {
+        io::ErrorKind::AlreadyExists => Ok(()),
+        _ => Err(e),
+    });
+    there.and_then(|()| std::fs::write(own.join("cgroup.procs"), &me)).is_ok()
 }
 
 fn list(path: &Path) -> Vec<String> {
@@ -428,6 +453,35 @@ mod tests {
         };
         let found = version_two(&hierarchy, &own);
         assert_eq!(found, Some((slice, Controller::ALL.to_vec())));
+    }
+
+    /// A group of version 2 with these controllers and processes.
+    fn group(controllers: &str, processes: &str) -> tempfile::TempDir {
+        let group = tempfile::tempdir().unwrap();
+        std::fs::write(group.path().join("cgroup.controllers"), controllers).unwrap();
+        std::fs::write(group.path().join("cgroup.procs"), processes).unwrap();
+        group
+    }
+
+    #[test]
+    fn who_is_alone_in_the_topmost_group_makes_room_in_it() {
+        let alone = group("cpu memory pids", "77\n");
+        for _ in 0..2 {
+            assert!(make_room(alone.path(), 77));
+        }
+        let own = alone.path().join(OWN_LEAF).join("cgroup.procs");
+        assert_eq!(std::fs::read_to_string(own).unwrap(), "77");
+    }
+
+    #[test]
+    fn others_are_not_moved_and_nothing_is_made_in_vain() {
+        for (controllers, processes) in
+            [("cpu memory pids", "1\n77\n"), ("cpu pids", "77\n"), ("memory", ""), ("", "77\n")]
+        {
+            let group = group(controllers, processes);
+            assert!(!make_room(group.path(), 77), "{controllers} {processes}");
+            assert!(!group.path().join(OWN_LEAF).exists(), "{controllers} {processes}");
+        }
     }
 
     #[test]

@@ -148,7 +148,7 @@ fn control_groups(launcher: &Launcher) -> Capability {
         detail: Controller::ALL.map(where_is).join(", "),
         hint: (!ok).then(|| {
             "without them memory is not limited; run as root, or in a delegated group: \
-             `systemd-run --user --scope -p Delegate=yes hob ...`"
+             `systemd-run --user --scope -p Delegate=yes hob ...`, or in a container as its only process"
                 .to_owned()
         }),
     }

@@ -93,6 +93,29 @@ async fn many_empty_files_and_deleted_ones_fill_the_disk_too() {
 }
 
 #[tokio::test]
+async fn deleted_files_that_are_only_mapped_fill_the_disk_too() {
+    let house = House::new();
+    let mut spec = spec();
+    spec.disk_bytes = 8 * MIB;
+    let machine = house.launch(&spec).await;
+    let mapped = "python3 -c '
+import ctypes, os, itertools
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+for i in itertools.count():
+    f = open(\"x\", \"w+b\")
+    f.truncate(1000000)
+    at = libc.mmap(None, 1000000, 3, 1, f.fileno(), 0)
+    assert at not in (None, 2**64 - 1)
+    os.unlink(\"x\")
+    f.write(os.urandom(1000000))
+    f.close()'";
+    assert_eq!(limit(try_sh(&*machine, mapped).await), "disk (8 MiB)");
+    machine.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_machine_whose_wall_time_is_over_is_taken_away() {
     let house = House::new();
     let mut spec = spec();
