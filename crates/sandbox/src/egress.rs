@@ -10,6 +10,7 @@
 mod answer;
 mod body;
 mod cache;
+mod credential;
 mod door;
 mod entry;
 mod fields;
@@ -20,6 +21,7 @@ mod kept;
 mod policy;
 mod serve;
 mod target;
+mod total;
 mod upstream;
 
 use std::path::PathBuf;
@@ -74,6 +76,9 @@ pub struct Limits {
     pub requests_max: usize,
     /// Requests of one machine in all, refused ones too; more are refused, and counted instead of recorded.
     pub requests_total_max: u64,
+    /// Bytes of bodies of one machine in all, both ways, what is read from the host's cache too; the answer that reaches this
+    /// is cut, and more requests are refused.
+    pub bytes_total_max: u64,
     /// Connections of one machine that are open at once; more wait.
     pub connections_max: usize,
     /// The largest request head, in bytes.
@@ -90,6 +95,7 @@ impl Default for Limits {
             whole_ms: 30 * 60_000,
             requests_max: 48,
             requests_total_max: 20_000,
+            bytes_total_max: 16 * 1024 * 1024 * 1024,
             connections_max: 192,
             head_max_bytes: 32 * 1024,
             request_body_max_bytes: 1024 * 1024,
@@ -146,6 +152,7 @@ impl Gateway {
             audit,
             requests: Arc::new(Semaphore::new(limits.requests_max)),
             connections: Semaphore::new(limits.connections_max),
+            total: Arc::new(total::Total::new(limits.bytes_total_max)),
             asked: std::sync::atomic::AtomicU64::new(0),
         };
         Ok(Door { inner: Arc::new(inner), ca_certificate_pem })

@@ -14,6 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use super::body::{self, Body, Terms};
+use super::credential::Credential;
 use super::door::Inner;
 use super::entry::{Entry, Line};
 use super::fields;
@@ -80,7 +81,7 @@ pub(crate) async fn answer(
         target: &asked.path,
         query: asked.query.as_deref(),
     });
-    if let Some(reason) = entry.spent() {
+    if let Some(reason) = entry.spent().map(str::to_owned).or_else(|| door.total.spent()) {
         let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, reason);
         return refused(entry, &refusal);
     }
@@ -93,10 +94,10 @@ pub(crate) async fn answer(
         Err(refusal) => return refused(entry, &refusal),
     };
     entry.allow(&rule.rule.name);
-    let has_body = !body.is_empty();
+    door.total.count(body.len());
     let mut response = forward(door, &parts, &asked, rule, (body, entry)).await;
-    if has_body {
-        // The gate let everything after this head pass, so nothing more is read from this connection.
+    if is_framed(&parts.headers) {
+        // Also a body of no bytes: the gate let everything after this head pass, so nothing more is read from this connection.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
@@ -107,11 +108,15 @@ fn refused(entry: Entry, refusal: &Refusal) -> Response<Body> {
     refusal.response()
 }
 
+/// Whether a request says that a body follows its head, as the gate understands it.
+fn is_framed(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::TRANSFER_ENCODING)
+        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0")
+}
+
 /// The request's body, whole; only where the method gives it a meaning.
 async fn request_body(door: &Inner, parts: &Parts, incoming: Incoming) -> Result<Bytes, Refusal> {
-    let none = !parts.headers.contains_key(header::TRANSFER_ENCODING)
-        && parts.headers.get(header::CONTENT_LENGTH).is_none_or(|length| length == "0");
-    if none {
+    if !is_framed(&parts.headers) {
         return Ok(Bytes::new());
     }
     if !matches!(parts.method, Method::POST | Method::PUT | Method::PATCH) {
@@ -144,8 +149,9 @@ pub(crate) struct Allowed<'a> {
 }
 
 impl Allowed<'_> {
-    pub(crate) fn credential(&self) -> Option<Vec<u8>> {
-        self.rule.rule.authorization.as_ref().map(fields::credential)
+    /// What must not reach the machine.
+    pub(crate) fn credential(&self) -> Credential {
+        self.rule.rule.authorization.as_ref().map(Credential::of).unwrap_or_default()
     }
 
     /// Asks the upstream.
@@ -177,7 +183,7 @@ impl Allowed<'_> {
         mut entry: Entry,
     ) -> Response<Body> {
         let credential = self.credential();
-        let Some(headers) = fields::answered(upstream.headers(), credential.as_deref()) else {
+        let Some(headers) = fields::answered(upstream.headers(), &credential) else {
             return failed(entry, "the upstream's answer has too many header fields");
         };
         let status = upstream.status();
@@ -187,7 +193,9 @@ impl Allowed<'_> {
         if too_large && self.method != Method::HEAD {
             return failed(entry, &format!("cut: more than the rule's {max_bytes} bytes"));
         }
-        let terms = Terms { max_bytes, deadline: self.deadline, credential, _slot: Some(slot) };
+        let total = Some(Arc::clone(&self.door.total));
+        let terms =
+            Terms { max_bytes, deadline: self.deadline, credential, total, _slot: Some(slot) };
         let source =
             upstream.bytes_stream().map(|piece| piece.map_err(|error| chain(&error.without_url())));
         let mut response = Response::new(body::carry(source.boxed(), terms, entry));

@@ -1,5 +1,8 @@
 //! Carries an answer's body to the machine: counted, capped, timed, and on record before its last byte leaves.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures_util::stream::{BoxStream, StreamExt as _};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -7,7 +10,9 @@ use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Frame;
 use tokio::time::Instant;
 
+use super::credential::Credential;
 use super::entry::Entry;
+use super::total::Total;
 
 /// The body of every answer.
 pub(crate) type Body = UnsyncBoxBody<Bytes, Cut>;
@@ -33,7 +38,9 @@ pub(crate) struct Terms {
     /// When it has to be over.
     pub(crate) deadline: Instant,
     /// What must not appear in it: the credential that the host added to the request.
-    pub(crate) credential: Option<Vec<u8>>,
+    pub(crate) credential: Credential,
+    /// What counts its bytes, where they are not counted yet.
+    pub(crate) total: Option<Arc<Total>>,
     /// What it occupies while it lasts.
     pub(crate) _slot: Option<tokio::sync::OwnedSemaphorePermit>,
 }
@@ -42,14 +49,15 @@ struct Carrier {
     source: Source,
     terms: Terms,
     entry: Entry,
-    held: Option<Bytes>,
+    /// What has not left yet, oldest first.
+    held: VecDeque<Bytes>,
     count: u64,
     over: bool,
 }
 
 /// Carries `source` under these terms.
 pub(crate) fn carry(source: Source, terms: Terms, entry: Entry) -> Body {
-    let carrier = Carrier { source, terms, entry, held: None, count: 0, over: false };
+    let carrier = Carrier { source, terms, entry, held: VecDeque::new(), count: 0, over: false };
     let frames = futures_util::stream::unfold(carrier, |mut carrier| async move {
         let next = carrier.next().await?;
         Some((next.map(Frame::data), carrier))
@@ -58,28 +66,35 @@ pub(crate) fn carry(source: Source, terms: Terms, entry: Entry) -> Body {
 }
 
 impl Carrier {
-    /// One piece is always held back: the last leaves only after the end was seen and put on record.
+    /// One piece is always held back: the last leaves only after the end was seen and put on record. With a credential to
+    /// look for, so much is held back that no part of one leaves before the rest was seen.
     async fn next(&mut self) -> Option<Result<Bytes, Cut>> {
         while !self.over {
+            if let Some(ready) = self.ready() {
+                return Some(Ok(ready));
+            }
             match self.pull().await {
-                Ok(Some(bytes)) => {
-                    if let Some(ready) = self.held.replace(bytes) {
-                        return Some(Ok(ready));
-                    }
-                }
+                Ok(Some(bytes)) => self.held.push_back(bytes),
                 Ok(None) => {
                     self.over = true;
                     self.entry.close();
                 }
                 Err(reason) => {
                     self.over = true;
-                    self.held = None;
+                    self.held.clear();
                     self.entry.fail(&format!("cut: {reason}"));
                     return Some(Err(Cut));
                 }
             }
         }
-        self.held.take().map(Ok)
+        self.held.pop_front().map(Ok)
+    }
+
+    /// The oldest piece, where enough is held back behind it.
+    fn ready(&mut self) -> Option<Bytes> {
+        let behind: usize = self.held.iter().skip(1).map(Bytes::len).sum();
+        let enough = self.held.len() > 1 && behind >= self.terms.credential.edge();
+        if enough { self.held.pop_front() } else { None }
     }
 
     async fn pull(&mut self) -> Result<Option<Bytes>, String> {
@@ -93,6 +108,9 @@ impl Carrier {
         if count > self.terms.max_bytes {
             return Err(format!("more than the rule's {} bytes", self.terms.max_bytes));
         }
+        if let Some(total) = self.terms.total.as_ref().filter(|total| !total.count(length)) {
+            return Err(total.reason());
+        }
         if self.echoes(&bytes) {
             return Err("the upstream sent the credential back".into());
         }
@@ -101,14 +119,18 @@ impl Carrier {
         Ok(Some(bytes))
     }
 
-    /// Whether the credential is in this piece, or lies across the held one and this.
+    /// Whether the credential is in this piece, or begins in what is held back and ends in this.
     fn echoes(&self, bytes: &Bytes) -> bool {
-        let Some(credential) = self.terms.credential.as_deref() else { return false };
-        let find = |bytes: &[u8]| memchr::memmem::find(bytes, credential).is_some();
-        let edge = credential.len().saturating_sub(1);
-        let held = self.held.as_deref().unwrap_or_default();
-        let tail = held.get(held.len().saturating_sub(edge)..).unwrap_or_default();
-        let start = bytes.get(..edge.min(bytes.len())).unwrap_or_default();
-        find(bytes) || find(&[tail, start].concat())
+        let credential = &self.terms.credential;
+        if credential.is_none() {
+            return false;
+        }
+        let mut seen: Vec<u8> = Vec::new();
+        for held in &self.held {
+            seen.extend_from_slice(held);
+        }
+        seen.drain(..seen.len().saturating_sub(credential.edge()));
+        seen.extend_from_slice(bytes);
+        credential.is_in(&seen)
     }
 }

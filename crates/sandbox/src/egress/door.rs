@@ -9,6 +9,7 @@ use super::Gateway;
 use super::entry::{Entry, Line};
 use super::issuer::Issuer;
 use super::policy::Policy;
+use super::total::Total;
 use crate::port::EgressAudit;
 
 /// What the connections of one machine share.
@@ -22,6 +23,8 @@ pub(crate) struct Inner {
     pub(crate) requests: Arc<Semaphore>,
     /// Open connections.
     pub(crate) connections: Semaphore,
+    /// Bytes of bodies that were carried.
+    pub(crate) total: Arc<Total>,
     /// Lines that were begun, refused ones too.
     pub(crate) asked: AtomicU64,
 }

@@ -3,6 +3,8 @@
 use domain::Secret;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
+use super::credential::Credential;
+
 /// What a machine's request may say to an upstream. Everything else stays behind: fields of this hop,
 /// credentials, and whatever some server takes for another method, path or host than the one that was judged.
 const REQUEST: [HeaderName; 16] = [
@@ -73,30 +75,22 @@ fn authorize(to: &mut HeaderMap, authorization: Option<&Secret>) {
     if let Some(mut value) = value {
         value.set_sensitive(true);
         to.insert(header::AUTHORIZATION, value);
-        // An answer is searched for the credential; it has to come in clear.
+        // An answer is searched for the credential; it has to come in clear, and whole.
         to.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        to.remove(header::RANGE);
+        to.remove(header::IF_RANGE);
     }
 }
 
-/// The part of an `authorization` value that is secret.
-pub(crate) fn credential(authorization: &Secret) -> Vec<u8> {
-    let value = authorization.reveal();
-    let secret = value.split_once(' ').map_or(value, |(_, secret)| secret.trim());
-    secret.as_bytes().to_vec()
-}
-
 /// The fields of an answer that reach the machine; `None` where there are too many.
-pub(crate) fn answered(from: &HeaderMap, credential: Option<&[u8]>) -> Option<HeaderMap> {
+pub(crate) fn answered(from: &HeaderMap, credential: &Credential) -> Option<HeaderMap> {
     let bytes: usize = from.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if from.len() > ANSWER_FIELDS_MAX || bytes > ANSWER_BYTES_MAX {
         return None;
     }
-    let echoes = |value: &HeaderValue| {
-        credential.is_some_and(|secret| memchr::memmem::find(value.as_bytes(), secret).is_some())
-    };
     let mut to = HeaderMap::new();
     for (name, value) in from {
-        if !ANSWER_LEFT_OUT.contains(&name.as_str()) && !echoes(value) {
+        if !ANSWER_LEFT_OUT.contains(&name.as_str()) && !credential.is_in(value.as_bytes()) {
             to.append(name.clone(), value.clone());
         }
     }

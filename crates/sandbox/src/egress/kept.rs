@@ -1,5 +1,7 @@
 //! Answers a request for something that never changes: from the cache, or through it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode};
@@ -10,6 +12,7 @@ use super::body::{self, Body, Terms};
 use super::cache::{Arrival, Found, Key, Meta, Part, part};
 use super::entry::Entry;
 use super::fields;
+use super::total::Total;
 
 /// Answers from what is kept, from what is arriving, or begins to fetch it.
 pub(crate) async fn answer(
@@ -25,7 +28,7 @@ pub(crate) async fn answer(
     };
     if let Some(found) = cache.find(&key).await {
         entry.note(|record| record.cached = true);
-        return serve(allowed, found, Some(slot), entry);
+        return serve(allowed, found, (Some(slot), Some(Arc::clone(&allowed.door.total))), entry);
     }
     let canonical = fields::canonical(allowed.rule.rule.authorization.as_ref());
     let upstream = match allowed.ask(canonical, Bytes::new()).await {
@@ -36,9 +39,13 @@ pub(crate) async fn answer(
         .filter(|meta| meta.length <= allowed.rule.rule.response_max_bytes)
         .filter(|_| allowed.method == Method::GET);
     let Some(meta) = meta else { return allowed.relay(upstream, slot, entry) };
+    // Counted as it is fetched, which goes on without the machine.
+    if !allowed.door.total.count(meta.length) {
+        return failed(entry, &format!("cut: {}", allowed.door.total.reason()));
+    }
     let arrival = Arrival { key, meta, answer: upstream, deadline: allowed.deadline, slot };
     match cache.keep(arrival).await {
-        Ok(found) => serve(allowed, found, None, entry),
+        Ok(found) => serve(allowed, found, (None, None), entry),
         Err(arrival) => allowed.relay(arrival.answer, arrival.slot, entry),
     }
 }
@@ -47,7 +54,7 @@ pub(crate) async fn answer(
 fn serve(
     allowed: &Allowed<'_>,
     found: Found,
-    slot: Option<OwnedSemaphorePermit>,
+    (slot, total): (Option<OwnedSemaphorePermit>, Option<Arc<Total>>),
     mut entry: Entry,
 ) -> Response<Body> {
     let length = found.meta.length;
@@ -75,7 +82,7 @@ fn serve(
         body::whole("")
     } else {
         let credential = allowed.credential();
-        let terms = Terms { max_bytes, deadline: allowed.deadline, credential, _slot: slot };
+        let terms = Terms { max_bytes, deadline: allowed.deadline, credential, total, _slot: slot };
         body::carry(found.read(first, end), terms, entry)
     };
     let mut response = Response::new(body);
@@ -84,7 +91,7 @@ fn serve(
     response
 }
 
-/// Which part is wanted. `If-Range` with another validator than the kept one asks for everything.
+/// Which part is wanted; everything where it has to be searched for a credential. `If-Range` with another validator than the kept one asks for everything.
 fn wanted(allowed: &Allowed<'_>, kept: &HeaderMap, length: u64) -> Part {
     let text =
         |name: header::HeaderName| allowed.headers.get(name).and_then(|value| value.to_str().ok());
@@ -94,6 +101,9 @@ fn wanted(allowed: &Allowed<'_>, kept: &HeaderMap, length: u64) -> Part {
         };
         !validator.starts_with("W/") && (is(header::ETAG) || is(header::LAST_MODIFIED))
     };
+    if !allowed.credential().is_none() {
+        return Part::Whole;
+    }
     if allowed.method != Method::GET || text(header::IF_RANGE).is_some_and(|text| !same(text)) {
         return Part::Whole;
     }

@@ -41,6 +41,37 @@ async fn after_the_last_request_all_are_refused_and_only_counted() {
 }
 
 #[tokio::test]
+async fn after_the_last_byte_answers_are_cut_and_requests_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = Upstream::plain(|_| Answer::whole("x".repeat(1000))).await;
+    let mut settings = upstream.settings(folder.path());
+    settings.limits.bytes_total_max = 2500;
+    let gateway = std::sync::Arc::new(sandbox::egress::Gateway::new(settings).unwrap());
+    let machine = Machine::new(&gateway, vec![upstream.rule()]).await;
+    let host = format!("{HOST}:{}", upstream.port());
+    let ask = |path: &str| {
+        format!("GET http://{host}{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
+    };
+    // Fetched for the machine and kept; then read from the cache; then from the upstream.
+    assert_eq!(machine.send(ask("/kept/a")).await.body().len(), 1000);
+    assert_eq!(machine.send(ask("/kept/a")).await.body().len(), 1000);
+    let cut = machine.send(ask("/open/a")).await;
+    assert!(cut.body().len() < 1000, "{}", cut.text);
+    for path in ["/open/a", "/kept/a", "/kept/b"] {
+        assert_eq!(machine.send(ask(path)).await.status(), 429);
+    }
+    assert_eq!(upstream.seen().len(), 2);
+    let lines = machine.records.lines();
+    assert_eq!(lines.len(), 6);
+    let reached = "the machine's limit of 2500 bytes is reached";
+    assert!(lines[2].ends_with(&format!("test; cut: {reached}")), "{lines:#?}");
+    assert!(lines[3..].iter().all(|line| line.ends_with(&format!("refused: {reached}"))));
+    // Each machine has its own.
+    let other = Machine::new(&gateway, vec![upstream.rule()]).await;
+    assert_eq!(other.send(ask("/open/a")).await.body().len(), 1000);
+}
+
+#[tokio::test]
 async fn a_query_needs_a_rule_that_names_queries_and_a_path_has_an_end() {
     let folder = tempfile::tempdir().unwrap();
     let upstream = Upstream::plain(|_| Answer::whole("hello")).await;

@@ -213,6 +213,15 @@ async fn a_second_request_on_a_connection_is_judged_anew() {
     let said = stage.request(&format!("{body}{first}")).await;
     assert_eq!(said.text.matches("HTTP/1.1").count(), 1);
     assert_eq!(stage.upstream.lines(), ["POST /open/a"]);
+    // Also one of no bytes, where the head says that one comes.
+    let empty =
+        "POST /open/a HTTP/1.1\r\nHost: AUTHORITY\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    let unseen = "GET /open/unseen HTTP/1.1\r\nHost: AUTHORITY\r\nHost: other.example\r\n\r\n";
+    for second in [first, unseen] {
+        let said = stage.request(&format!("{empty}{second}")).await;
+        assert_eq!(said.text.matches("HTTP/1.1").count(), 1, "{}", said.text);
+    }
+    assert_eq!(stage.upstream.lines(), ["POST /open/a"; 3]);
 }
 
 #[tokio::test]
@@ -283,6 +292,38 @@ async fn a_credential_goes_to_its_rule_s_place_only_and_never_to_the_machine() {
     assert_eq!(upstream.seen().len(), 6);
     let records = format!("{:?}", machine.records.all());
     assert!(!records.contains("canary"), "{records}");
+}
+
+#[tokio::test]
+async fn a_credential_is_found_in_pieces_in_parts_and_in_clear() {
+    const PASSWORD: &str = "canary-0123456789";
+    let sent = "Basic cm9ib3Q6Y2FuYXJ5LTAxMjM0NTY3ODk=";
+    let script = |path: &str| match path {
+        "/open/pieces" => Answer::pieces(
+            ["you sent ", "cana", "ry-01", "23", "456", "789 there"].map(Bytes::from).to_vec(),
+        ),
+        "/open/clear" => Answer::whole(format!("password: {PASSWORD}")).with("x-leak", PASSWORD),
+        _ => Answer::whole("nothing of that"),
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = Upstream::tls(script).await;
+    let authorization = Some(Secret::new(sent.to_owned()));
+    let rule = EgressRule { authorization, ..upstream.rule() };
+    let machine = Machine::new(&upstream.gateway(folder.path()), vec![rule]).await;
+    let authority = format!("{HOST}:{}", upstream.port());
+    for path in ["/open/pieces", "/open/clear"] {
+        let said = machine.get(&authority, path, "").await;
+        assert!(!said.text.contains("cana"), "{path}: {}", said.text);
+    }
+    let part = "Range: bytes=0-3\r\nIf-Range: \"x\"\r\n";
+    assert_eq!(machine.get(&authority, "/open/a", part).await.body(), "nothing of that");
+    for seen in upstream.seen() {
+        assert!(!seen.headers.contains_key("range") && !seen.headers.contains_key("if-range"));
+    }
+    for _from_upstream_and_kept in 0..2 {
+        let said = machine.get(&authority, "/kept/a", part).await;
+        assert_eq!((said.status(), said.body()), (200, "nothing of that"));
+    }
 }
 
 #[tokio::test]
