@@ -58,6 +58,8 @@ pub struct CheckResult {
     pub exit: Option<i32>,
     /// Each test by name, where the output names them.
     pub tests: BTreeMap<String, TestOutcome>,
+    /// How many tests passed, by their names or by the program's own count; nothing where neither is told.
+    pub passed: Option<u64>,
     /// Whether more was printed than is kept: no test is read out of what is left, the exit status alone counts.
     pub cut: bool,
     /// The first failing lines, for quoting.

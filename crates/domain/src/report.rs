@@ -125,7 +125,9 @@ pub enum CheckOutcome {
     Vanished,
     /// It held on the base and was red in both runs with the change, by other tests each time.
     Unsteady,
-    /// It is red on both trees and does not name what fails.
+    /// It is green and no test passes on either tree: it has none, or finds none.
+    NothingTested,
+    /// It is red on both trees and does not name what fails, or what holds tests could not be loaded on either.
     NotCompared,
     /// It could not be set up on either tree.
     NotRun,

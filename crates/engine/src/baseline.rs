@@ -14,6 +14,8 @@ struct Document {
     failed: Vec<String>,
     skipped: Vec<String>,
     #[serde(default)]
+    count: Option<u64>,
+    #[serde(default)]
     cut: bool,
     excerpt: String,
     millis: u64,
@@ -65,7 +67,7 @@ pub(crate) fn key(surroundings: &Surroundings<'_>, check: &Check) -> Digest {
         true => String::new(),
         false => (surroundings.now.as_millis() / DAY_MILLIS).to_string(),
     };
-    let parts = ["3", surroundings.repository, surroundings.base.as_str(), &text, &state, &day];
+    let parts = ["4", surroundings.repository, surroundings.base.as_str(), &text, &state, &day];
     Digest::of_parts(parts.map(str::as_bytes))
 }
 
@@ -91,6 +93,7 @@ pub(crate) fn document(kept: &Kept) -> serde_json::Value {
         passed: names(TestOutcome::Passed),
         failed: names(TestOutcome::Failed),
         skipped: names(TestOutcome::Skipped),
+        count: result.passed,
         cut: result.cut,
         excerpt: governance::text::plain(&result.excerpt),
         millis: result.millis,
@@ -113,6 +116,7 @@ pub(crate) fn read(document: &serde_json::Value) -> Option<Kept> {
     let result = CheckResult {
         exit: document.exit,
         tests,
+        passed: document.count,
         cut: document.cut,
         excerpt: document.excerpt,
         millis: document.millis,
@@ -146,6 +150,7 @@ mod tests {
         let result = |exit| CheckResult {
             exit,
             tests: BTreeMap::new(),
+            passed: None,
             cut: false,
             excerpt: String::new(),
             millis: 1,
@@ -167,6 +172,7 @@ mod tests {
                 ("b".to_owned(), TestOutcome::Failed),
                 ("c".to_owned(), TestOutcome::Skipped),
             ]),
+            passed: Some(1),
             cut: false,
             excerpt: "assertion failed".to_owned(),
             millis: 12,

@@ -61,6 +61,7 @@ fn line(check: &CheckReport) -> String {
     let was_red = check.base.as_ref().is_some_and(|side| side.exit != Some(0));
     match check.outcome {
         CheckOutcome::NotCompared => line.push_str("  - **could not be compared**\n"),
+        CheckOutcome::NothingTested => line.push_str("  - **nothing was tested**\n"),
         CheckOutcome::NotRun => line.push_str("  - **could not be run**, on the base neither\n"),
         CheckOutcome::Unsteady => line.push_str("  - **red in both runs with the change**\n"),
         CheckOutcome::Held | CheckOutcome::Vanished if was_red => {

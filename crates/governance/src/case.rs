@@ -51,7 +51,9 @@ pub enum Standing {
     LeftOut(Vec<String>),
     /// These commands could not be run.
     NotRun(Vec<String>),
-    /// These commands are red before and after and do not name what fails.
+    /// These commands pass no test, before or after.
+    NothingTested(Vec<String>),
+    /// These commands are red before and after and do not name what fails, or could not load what holds tests.
     NotCompared(Vec<String>),
     /// These commands were red in both runs with the change, by other tests each time.
     Unsteady(Vec<String>),
@@ -70,6 +72,7 @@ impl Standing {
             Self::NoChecks => &[],
             Self::LeftOut(names)
             | Self::NotRun(names)
+            | Self::NothingTested(names)
             | Self::NotCompared(names)
             | Self::Unsteady(names)
             | Self::Vanished(names)

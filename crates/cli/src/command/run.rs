@@ -262,6 +262,7 @@ fn check(check: &domain::report::CheckReport) -> String {
         CheckOutcome::Held => "nothing newly fails",
         CheckOutcome::Vanished => "tests that passed before were not run",
         CheckOutcome::Unsteady => "red in both runs, by other tests each time",
+        CheckOutcome::NothingTested => "nothing was tested",
         CheckOutcome::NotCompared => "could not be compared",
         CheckOutcome::NotRun => "could not be run",
         CheckOutcome::NewlyFailing => "newly failing",

@@ -108,6 +108,7 @@ fn standing(facts: &Facts, gate: ChecksGate) -> Vec<Standing> {
         newly,
         Standing::Vanished(gone.collect()),
         Standing::Unsteady(of(CheckOutcome::Unsteady)),
+        Standing::NothingTested(of(CheckOutcome::NothingTested)),
         Standing::NotCompared(of(CheckOutcome::NotCompared)),
         Standing::NotRun(of(CheckOutcome::NotRun)),
         Standing::LeftOut(facts.checks_left_out.clone()),

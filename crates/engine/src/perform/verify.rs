@@ -60,8 +60,10 @@ pub(super) async fn verify(
     let bench = Bench::new(&*machine);
     for (check, base_result) in checks.iter().zip(&before) {
         let report = one(stage, &bench, &head, (check, base_result)).await?;
-        let says_nothing =
-            matches!(report.outcome, CheckOutcome::NotRun | CheckOutcome::NotCompared);
+        let says_nothing = matches!(
+            report.outcome,
+            CheckOutcome::NotRun | CheckOutcome::NotCompared | CheckOutcome::NothingTested
+        );
         stage.facts.checks_incomplete |= says_nothing;
         stage.facts.checks.push(report);
     }

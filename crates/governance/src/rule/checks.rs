@@ -7,7 +7,7 @@ use crate::case::{Case, Standing, finding};
 
 pub(super) const RULE: Rule = Rule {
     id: "checks",
-    about: "Nothing may newly fail; where nothing was run, tests vanished, results cannot be compared or differ from run to run, or what fails is reported only, a person decides.",
+    about: "Nothing may newly fail; where nothing was run or tested, tests vanished, results cannot be compared or differ from run to run, or what fails is reported only, a person decides.",
     check,
 };
 
@@ -33,9 +33,14 @@ fn told(standing: &Standing) -> (Severity, String) {
         Standing::NotRun(commands) => {
             (Severity::NeedsApproval, "could not be run, on the base neither", commands)
         }
+        Standing::NothingTested(commands) => (
+            Severity::NeedsApproval,
+            "nothing was tested, no test passes before or after",
+            commands,
+        ),
         Standing::NotCompared(commands) => (
             Severity::NeedsApproval,
-            "could not be compared, red before and after without naming what fails",
+            "could not be compared, before and after are red and do not tell enough",
             commands,
         ),
         Standing::Unsteady(commands) => (
@@ -71,6 +76,7 @@ mod tests {
         for standing in [
             Standing::LeftOut(names()),
             Standing::NotRun(names()),
+            Standing::NothingTested(names()),
             Standing::NotCompared(names()),
             Standing::Unsteady(names()),
             Standing::Vanished(names()),

@@ -6,7 +6,10 @@
 //!   other reasons each time, and was not on the base, is *unsteady*.
 //! - A test that vanished or is skipped now is told. Where the command is red as well, or none of the tests that passed
 //!   is left, nobody can say that it still works: the command itself is newly failing.
-//! - A command that is red on both trees and names no test that fails cannot be *compared*.
+//! - A command that is red on both trees and names no test that fails, or of whose tests none passes on either, cannot be
+//!   *compared*; neither can what a file of tests holds that is loaded on neither tree.
+//! - A green command that passes no test on either tree *tested nothing*. A script that is known by its exit status alone
+//!   is another matter.
 //! - Of an output that was cut only the exit status counts.
 
 use std::collections::BTreeMap;
@@ -14,10 +17,15 @@ use std::collections::BTreeMap;
 use domain::check::{CheckResult, TestOutcome};
 use domain::report::CheckOutcome;
 
+use super::format::is_whole;
+
 /// The name that stands for the command itself among the newly failing.
 pub const COMMAND: &str = "(the command itself)";
 /// The name that stands for a check's set-up among the newly failing.
 pub const SETUP: &str = "(its set-up)";
+
+/// The most names that a sentence lists.
+const NAMES_MAX: usize = 10;
 
 /// What changed between two trees.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -38,8 +46,11 @@ pub struct Comparison {
     pub unsteady: bool,
     /// Why the check says nothing: it could not be set up on either tree. Makes a run incomplete.
     pub could_not_run: Option<String>,
-    /// Why the check says nothing: it is red on both trees and does not name what fails. Makes a run incomplete.
+    /// Why the check says nothing: it is red on both trees and does not name what fails, or what holds tests is not
+    /// loaded on either. Makes a run incomplete.
     pub not_compared: Option<String>,
+    /// Whether it is green and passes no test on either tree. Makes a run incomplete.
+    pub nothing_tested: bool,
     /// What a person should know besides.
     pub notes: Vec<String>,
 }
@@ -63,6 +74,8 @@ impl Comparison {
             CheckOutcome::NotRun
         } else if self.not_compared.is_some() {
             CheckOutcome::NotCompared
+        } else if self.nothing_tested {
+            CheckOutcome::NothingTested
         } else if self.unsteady {
             CheckOutcome::Unsteady
         } else if !self.vanished.is_empty() || !self.skipped.is_empty() {
@@ -112,6 +125,7 @@ pub fn compare(
         );
     }
     comparison.by_silence(base, after, again);
+    comparison.by_emptiness(base, after, again);
     comparison
 }
 
@@ -170,7 +184,13 @@ impl Comparison {
         }
         let lost = self.vanished.len() + self.skipped.len();
         let any_passes = after.tests.values().any(|outcome| passed(*outcome));
-        if lost > 0 && lost == base_passed.len() && !any_passes && !self.is_broken() {
+        let lost_all = lost > 0 && lost == base_passed.len() && !any_passes;
+        // Of some outputs only the totals are known.
+        let lost_count = base_passed.is_empty()
+            && base.passed.is_some_and(|count| count > 0)
+            && passes_none(after)
+            && again.is_none_or(passes_none);
+        if (lost_all || lost_count) && !self.is_broken() {
             self.newly_failing.push(COMMAND.to_owned());
             self.notes.push("of the tests that passed on the base none is left".to_owned());
         }
@@ -212,6 +232,44 @@ impl Comparison {
             ));
         }
     }
+
+    /// Nothing passes before or after, or what holds tests is not loaded on either tree: what the change does to these
+    /// tests is not known.
+    fn by_emptiness(
+        &mut self,
+        base: &CheckResult,
+        after: &CheckResult,
+        again: Option<&CheckResult>,
+    ) {
+        if self.is_broken() || self.not_compared.is_some() {
+            return;
+        }
+        let unloaded: Vec<&str> =
+            self.still_failing.iter().map(String::as_str).filter(|name| is_whole(name)).collect();
+        let is_empty = passes_none(after)
+            && again.is_none_or(passes_none)
+            && (base.exit.is_none() || passes_none(base));
+        if !unloaded.is_empty() {
+            let named = unloaded.iter().take(NAMES_MAX).copied().collect::<Vec<_>>().join(", ");
+            let count = unloaded.len();
+            self.not_compared = Some(format!(
+                "what holds tests could not be loaded before or after ({count}): {named}"
+            ));
+        } else if is_empty && after.exit == Some(0) {
+            self.nothing_tested = true;
+            self.notes.push("no test passes before or after: nothing was tested".to_owned());
+        } else if is_empty && !self.unsteady {
+            self.not_compared = Some(
+                "no test passes before or after: what keeps them from it hides what the change does"
+                    .to_owned(),
+            );
+        }
+    }
+}
+
+/// Whether the output tells that no test passed.
+fn passes_none(result: &CheckResult) -> bool {
+    result.passed == Some(0)
 }
 
 fn passed(outcome: TestOutcome) -> bool {

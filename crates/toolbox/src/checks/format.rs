@@ -5,6 +5,7 @@
 //! run to run (no durations, no process ids).
 
 pub(super) mod cargo_test;
+pub(super) mod count;
 pub(super) mod javascript;
 mod jest;
 mod mocha;
@@ -61,6 +62,17 @@ fn rank(outcome: TestOutcome) -> u8 {
         TestOutcome::Skipped => 1,
         TestOutcome::Failed => 2,
     }
+}
+
+/// Whether a name stands for a file or a program of tests as a whole: it could not be loaded, or died, so that its tests
+/// are not known.
+pub(super) fn is_whole(name: &str) -> bool {
+    let has_test = ["::", " > ", " › "].iter().any(|between| name.contains(between));
+    let code = [".py", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx"];
+    name.contains(unittest::NOT_LOADED)
+        || name.ends_with(cargo_test::NOT_FINISHED)
+        || name.ends_with(jest::NOT_LOADED)
+        || (!has_test && code.iter().any(|end| name.ends_with(end)))
 }
 
 /// A test inside suites inside suites, by the titles that lead to it.

@@ -6,7 +6,9 @@ use domain::check::{CheckResult, ResultFormat, TestOutcome};
 use domain::exec::{Exec, ExecResult, Exit};
 use domain::limit::{QUOTE_MAX_CHARS, head_chars, tail_chars};
 
-use super::format::{cargo_test, javascript, nextest, numbered, pytest, tap, unittest, worst};
+use super::format::{
+    cargo_test, count, javascript, nextest, numbered, pytest, tap, unittest, worst,
+};
 use super::text::lines;
 
 /// The longest name of a test in characters.
@@ -21,9 +23,11 @@ pub fn read(format: ResultFormat, result: &ExecResult) -> CheckResult {
     let (out, err) = (lines(&result.stdout), lines(&result.stderr));
     let failed = !result.success();
     let cut = result.dropped_bytes > 0;
+    let tests = if cut { BTreeMap::new() } else { bounded(tests(format, &out, &err)) };
     CheckResult {
         exit: Some(result.exit.shell_code()),
-        tests: if cut { BTreeMap::new() } else { bounded(tests(format, &out, &err)) },
+        passed: if cut { None } else { count::passed(format, &tests, &out, &err) },
+        tests,
         cut,
         excerpt: if failed { excerpt(format, &out, &err, result.exit, &[]) } else { String::new() },
         millis: result.millis,
@@ -38,6 +42,7 @@ pub fn setup_failed(command: &Exec, result: &ExecResult) -> CheckResult {
     CheckResult {
         exit: None,
         tests: BTreeMap::new(),
+        passed: None,
         cut: false,
         excerpt: head_chars(&text, QUOTE_MAX_CHARS),
         millis: result.millis,

@@ -21,6 +21,7 @@ pub(super) fn again(world: &mut World, first: &Shown) {
         baseline: vec![CheckResult {
             exit: Some(0),
             tests: std::collections::BTreeMap::new(),
+            passed: None,
             cut: false,
             excerpt: String::new(),
             millis: 1,

@@ -6,12 +6,20 @@ use proptest::prelude::*;
 use super::*;
 
 /// `0 a+ b- c~` is exit status 0 with a passed, b failed, c skipped; `!` alone is a set-up that failed, `0 cut` an
-/// output that was cut.
+/// output that was cut, `0 =2` one that tells a total of two passed.
 fn result(text: &str) -> CheckResult {
     let mut words = text.split_whitespace();
     let exit = words.next().and_then(|word| word.parse().ok());
     let cut = text.ends_with(" cut");
-    let tests = words.filter(|word| *word != "cut").map(|word| {
+    let mut passed = None;
+    let words: Vec<&str> = words.filter(|word| *word != "cut").collect();
+    let named: Vec<&str> = words.iter().copied().filter(|word| !word.starts_with('=')).collect();
+    if named.len() < words.len() || !named.is_empty() {
+        let total = words.iter().find_map(|word| word.strip_prefix('=')?.parse().ok());
+        let count = named.iter().filter(|word| word.ends_with('+')).count() as u64;
+        passed = Some(total.unwrap_or(count));
+    }
+    let tests = named.into_iter().map(|word| {
         let (name, mark) = word.split_at(1);
         let outcome = match mark {
             "+" => TestOutcome::Passed,
@@ -20,7 +28,7 @@ fn result(text: &str) -> CheckResult {
         };
         (name.to_owned(), outcome)
     });
-    CheckResult { exit, tests: tests.collect(), cut, excerpt: "told".to_owned(), millis: 1 }
+    CheckResult { exit, tests: tests.collect(), passed, cut, excerpt: "told".to_owned(), millis: 1 }
 }
 
 fn shown(base: &str, after: &str, again: &str) -> String {
@@ -31,7 +39,7 @@ fn shown(base: &str, after: &str, again: &str) -> String {
         names => format!("{what} {}; ", names.join(" ")),
     };
     format!(
-        "{}{}{}{}{}{}{}{}{}{}",
+        "{}{}{}{}{}{}{}{}{}{}{}",
         list("newly failing", &c.newly_failing),
         list("flaky", &c.flaky),
         list("fixed", &c.fixed),
@@ -41,6 +49,7 @@ fn shown(base: &str, after: &str, again: &str) -> String {
         if c.unsteady { "unsteady; " } else { "" },
         c.could_not_run.map(|_| "could not run; ").unwrap_or_default(),
         c.not_compared.map(|_| "not compared; ").unwrap_or_default(),
+        if c.nothing_tested { "nothing tested; " } else { "" },
         c.notes.join("; "),
     )
 }
@@ -77,7 +86,61 @@ fn what_is_red_on_both_and_does_not_say_why_is_not_called_held() {
     assert_eq!(shown("1 a+", "1 a+", ""), "not compared; ");
     assert_eq!(shown("1 a- b+", "1 b+", ""), "not compared; ");
     // Here the names say why, on both.
-    assert_eq!(compare(&result("1 a-"), &result("1 a-"), None).outcome(), CheckOutcome::Held);
+    assert_eq!(compare(&result("1 a- b+"), &result("1 a- b+"), None).outcome(), CheckOutcome::Held);
+}
+
+#[test]
+fn a_green_command_that_passes_no_test_on_either_tree_tested_nothing() {
+    let told = "nothing tested; no test passes before or after: nothing was tested";
+    assert_eq!(shown("0 =0", "0 =0", ""), told);
+    assert_eq!(shown("0 a~", "0 a~", ""), told);
+    assert_eq!(
+        shown("!", "0 =0", ""),
+        format!(
+            "nothing tested; the base could not be set up: there is no baseline; no test passes before or after: nothing was tested"
+        )
+    );
+    assert_eq!(
+        compare(&result("0 =0"), &result("0 =0"), None).outcome(),
+        CheckOutcome::NothingTested
+    );
+    // Of a script that is no runner nothing but its exit status is known.
+    assert_eq!(compare(&result("0"), &result("0"), None).outcome(), CheckOutcome::Held);
+    assert_eq!(compare(&result("0 =0"), &result("0 =2"), None).outcome(), CheckOutcome::Held);
+    assert_eq!(compare(&result("0 =2"), &result("0 =2"), None).outcome(), CheckOutcome::Held);
+    assert_snapshot!(shown("0 =2", "0 =0", ""), @"newly failing (the command itself); of the tests that passed on the base none is left");
+}
+
+#[test]
+fn what_is_loaded_on_neither_tree_cannot_be_compared() {
+    for name in [
+        "unittest.loader._FailedTest.tests.test_a",
+        "tests/test_a.py",
+        "a.test.ts",
+        "a.test.js › Test suite failed to run",
+        "it tests/it.rs: (the test program did not finish)",
+    ] {
+        let with = |outcome| {
+            let mut result = result("1 a+");
+            result.tests.insert(name.to_owned(), outcome);
+            result
+        };
+        let (red, green) = (with(TestOutcome::Failed), with(TestOutcome::Passed));
+        let both = compare(&red, &red, None);
+        assert_eq!(both.outcome(), CheckOutcome::NotCompared, "{name}");
+        assert!(both.not_compared.unwrap().contains(name));
+        assert_eq!(compare(&green, &red, None).outcome(), CheckOutcome::NewlyFailing, "{name}");
+    }
+    for name in ["tests/test_a.py::test_b", "a.test.ts > adds", "tests::adds"] {
+        let mut red = result("1 a+");
+        red.tests.insert(name.to_owned(), TestOutcome::Failed);
+        assert_eq!(compare(&red, &red, None).outcome(), CheckOutcome::Held, "{name}");
+    }
+    // Where nothing passes on either tree, all may fail for one reason that hides the change.
+    assert_eq!(
+        compare(&result("1 a- b-"), &result("1 a- b-"), None).outcome(),
+        CheckOutcome::NotCompared
+    );
 }
 
 #[test]
@@ -139,6 +202,7 @@ fn any_result() -> impl Strategy<Value = CheckResult> {
     let tests = proptest::collection::btree_map("[a-e]", outcome, 0..5);
     (proptest::option::of(0..3i32), tests).prop_map(|(exit, tests)| CheckResult {
         exit,
+        passed: Some(tests.values().filter(|outcome| passed(**outcome)).count() as u64),
         tests,
         cut: false,
         excerpt: String::new(),
@@ -154,7 +218,7 @@ proptest! {
 
     #[test]
     fn a_green_base_and_a_red_change_are_never_called_fine(after in any_result()) {
-        let base = CheckResult { exit: Some(0), tests: BTreeMap::new(), cut: false, excerpt: String::new(), millis: 0 };
+        let base = CheckResult { exit: Some(0), tests: BTreeMap::new(), passed: None, cut: false, excerpt: String::new(), millis: 0 };
         let red = after.exit != Some(0);
         prop_assert!(!red || compare(&base, &after, None).is_broken());
     }

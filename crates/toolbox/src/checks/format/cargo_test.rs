@@ -8,6 +8,9 @@ use domain::check::TestOutcome::{Failed, Passed, Skipped};
 
 use super::Met;
 
+/// What stands for the tests of a program that died.
+pub(super) const NOT_FINISHED: &str = "(the test program did not finish)";
+
 /// Reads both streams.
 pub(in crate::checks) fn read(out: &[String], err: &[String]) -> Met {
     let blocks = blocks(out.iter().chain(err));
@@ -19,7 +22,7 @@ pub(in crate::checks) fn read(out: &[String], err: &[String]) -> Met {
         let full = |test: &str| if known { format!("{name}: {test}") } else { test.to_owned() };
         met.extend(block.tests.into_iter().map(|(test, outcome)| (full(&test), outcome)));
         if !block.finished {
-            met.push((full("(the test program did not finish)"), Failed));
+            met.push((full(NOT_FINISHED), Failed));
         }
     }
     met
@@ -27,12 +30,12 @@ pub(in crate::checks) fn read(out: &[String], err: &[String]) -> Met {
 
 /// What one test program printed.
 #[derive(Debug, Default)]
-struct Block {
+pub(super) struct Block {
     tests: Met,
     finished: bool,
 }
 
-fn blocks<'a>(lines: impl Iterator<Item = &'a String>) -> Vec<Block> {
+pub(super) fn blocks<'a>(lines: impl Iterator<Item = &'a String>) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     // What a failed test had printed is repeated below `failures:`, and may look like anything.
     let mut repeats = false;
@@ -81,7 +84,7 @@ fn test(line: &str) -> Option<(String, domain::check::TestOutcome)> {
 }
 
 /// `Running unittests src/lib.rs (target/debug/deps/one-83d6)` is `one unittests src/lib.rs`.
-fn binary(line: &str) -> Option<String> {
+pub(super) fn binary(line: &str) -> Option<String> {
     let line = line.trim_start();
     if let Some(name) = line.strip_prefix("Doc-tests ") {
         return Some(format!("{} doc-tests", name.trim()));

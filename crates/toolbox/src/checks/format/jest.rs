@@ -5,6 +5,9 @@ use domain::check::TestOutcome::{self, Failed, Passed, Skipped};
 use super::Met;
 use crate::checks::text::{indent, without_duration};
 
+/// What jest calls a file that it could not load.
+pub(super) const NOT_LOADED: &str = " › Test suite failed to run";
+
 /// Whether the lines are jest's.
 pub(super) fn is_jest(lines: &[String]) -> bool {
     lines.iter().any(|l| l.starts_with("Test Suites: "))

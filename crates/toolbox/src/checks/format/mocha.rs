@@ -20,6 +20,12 @@ pub(super) fn is_mocha(lines: &[String]) -> bool {
     lines.iter().any(|l| COUNT.captures(l).is_some_and(|c| &c[2] == "passing"))
 }
 
+/// How many tests passed, by mocha's own count.
+pub(super) fn passing(lines: &[String]) -> u64 {
+    let counts = lines.iter().filter_map(|line| COUNT.captures(line));
+    counts.filter(|c| &c[2] == "passing").filter_map(|c| c[1].parse::<u64>().ok()).sum()
+}
+
 /// Reads the report. Failures are taken from the list: a line of the tree that looks like one may be
 /// something that a test printed.
 pub(super) fn read(lines: &[String]) -> Met {

@@ -7,6 +7,9 @@ use regex::Regex;
 
 use super::Met;
 
+/// The class of what stands for a file that could not be imported.
+pub(super) const NOT_LOADED: &str = "unittest.loader._FailedTest";
+
 /// `test_m (tests.test_u.TestC.test_m)`; before Python 3.11 without the method in the brackets.
 static TEST: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^\s*(\S+) \(([\w.<>]+)\)").expect("the pattern is a constant"));

@@ -117,6 +117,42 @@ fn without_as_many_blocks_as_binaries_names_go_without_the_binary() {
 }
 
 #[test]
+fn how_many_passed_is_known_without_names() {
+    use ResultFormat::{CargoTest, ExitStatus, JavaScript, Nextest, Pytest, Tap, Unittest};
+    let running = "     Running unittests src/lib.rs (target/debug/deps/one-1)\n";
+    let quiet = "\nrunning 3 tests\n...\ntest result: ok. 3 passed; 0 failed; 0 ignored\n";
+    let empty = "\nrunning 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored\n";
+    for (format, out, err, passed) in [
+        (CargoTest, quiet, running, Some(3)),
+        (CargoTest, empty, running, Some(0)),
+        (CargoTest, "", "    Finished `test` profile in 0.1s\n", Some(0)),
+        // A harness of its own; and an output that went elsewhere.
+        (CargoTest, "all fine\n", running, None),
+        (CargoTest, "", "", None),
+        (Nextest, "", "     Summary [   0.1s] 2 tests run: 2 passed, 0 skipped\n", Some(2)),
+        (Nextest, "", "error: no tests to run\n", Some(0)),
+        (Pytest, "..\n2 passed, 1 warning in 0.02s\n", "", Some(2)),
+        (Pytest, "==== no tests ran in 0.01s ====\n", "", Some(0)),
+        (Pytest, "==== 2 skipped in 0.01s ====\n", "", Some(0)),
+        (Pytest, "usage: pytest\n", "", None),
+        (Unittest, "", "Ran 0 tests in 0.000s\n\nOK\n", Some(0)),
+        (Unittest, "", "...\nRan 3 tests in 0.000s\n\nOK (skipped=1)\n", Some(2)),
+        (Unittest, "", "s\nRan 1 test in 0.000s\n\nOK (skipped=1)\n", Some(0)),
+        (Tap, "TAP version 13\n1..0\n", "", Some(0)),
+        (JavaScript, "\n  0 passing (1ms)\n", "", Some(0)),
+        (JavaScript, "\n  ...\n\n  3 passing (1ms)\n", "", Some(3)),
+        (JavaScript, "", "No tests found, exiting with code 0\n", Some(0)),
+        (JavaScript, "\nNo test files found, exiting with code 0\n", "", Some(0)),
+        (JavaScript, "TAP version 13\n1..0\n# tests 0\n# pass 0\n", "", Some(0)),
+        (JavaScript, "ℹ tests 0\nℹ suites 0\nℹ pass 0\n", "", Some(0)),
+        (JavaScript, "all fine\n", "", None),
+        (ExitStatus, "1 passed\n", "", None),
+    ] {
+        assert_eq!(read(format, &ran(out, err)).passed, passed, "{format:?} {out} {err}");
+    }
+}
+
+#[test]
 fn nextest_is_read_up_to_its_summary() {
     assert_snapshot!(shown(ResultFormat::Nextest, "", include_str!("captures/nextest.stderr")), @r"
     - one tests::breaks
