@@ -30,7 +30,8 @@ pub struct Settings {
     pub local_timeout_ms: u64,
     /// How long a call may take that reaches a network, in milliseconds.
     pub network_timeout_ms: u64,
-    /// How long a repository elsewhere may take to say what it holds, in milliseconds.
+    /// How long a repository elsewhere may take to say what it holds, and a work tree here what is not committed,
+    /// in milliseconds.
     pub look_timeout_ms: u64,
     /// The largest pack that a fetch may bring, in bytes.
     pub fetch_max_bytes: u64,
@@ -93,7 +94,7 @@ impl Git {
     fn timeout(&self, reach: Reach) -> Duration {
         Duration::from_millis(match reach {
             Reach::Nothing | Reach::LocalRepository => self.settings.local_timeout_ms,
-            Reach::Look => self.settings.look_timeout_ms,
+            Reach::Glance | Reach::Look => self.settings.look_timeout_ms,
             Reach::Network => self.settings.network_timeout_ms,
         })
     }
@@ -123,7 +124,7 @@ const FSCK_TOLERATED: [&str; 14] = [
 ];
 
 /// Configuration of every call. `safe.directory` is ours to widen: whose configuration is read is decided by
-/// [`crate::view`], not by who owns a folder.
+/// [`crate::view`], with whose rights by [`crate::ownership`], and whose pointers are followed by [`crate::place`].
 const CONFIGURATION: [&str; 26] = [
     "advice.detachedHead=false",
     "commit.gpgSign=false",
@@ -190,6 +191,15 @@ pub enum GitError {
         #[source]
         source: std::io::Error,
     },
+    /// It could not take on the rights of a repository's owner.
+    #[error("git cannot be run as user {uid}, who owns the repository")]
+    NotTheOwner {
+        /// Who owns it.
+        uid: u32,
+        /// What the kernel said.
+        #[source]
+        source: std::io::Error,
+    },
     /// It is too old, or no git at all.
     #[error("git {}.{} or newer is needed, `git version` says: {told}", VERSION_MIN.0, VERSION_MIN.1)]
     TooOld {
@@ -239,6 +249,7 @@ impl GitError {
         match self {
             Self::Failed { stderr, .. } => stderr,
             Self::Start { .. }
+            | Self::NotTheOwner { .. }
             | Self::TooOld { .. }
             | Self::TimedOut { .. }
             | Self::TooMuchOutput { .. }

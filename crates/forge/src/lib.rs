@@ -28,7 +28,9 @@ pub mod tree;
 pub mod view;
 
 mod bundle;
+mod careful;
 mod ownership;
+mod traps;
 
 pub use git::Git;
 pub use local::LocalForge;

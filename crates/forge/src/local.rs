@@ -14,7 +14,7 @@ use domain::{CommitId, Fence, RunId};
 use crate::mirror::{self, Mirror};
 use crate::place::{LocalRepository, Source};
 use crate::view::{self, View};
-use crate::{fence, git};
+use crate::{careful, fence, git};
 pub use merge::{Behind, MergeRequest, Merged, Plan};
 pub use withdraw::{Standing, Withdrawn};
 
@@ -73,6 +73,12 @@ impl LocalError {
             Self::Elsewhere { merge, publish, .. } => format!(
                 "publish it yourself, and ask again so that hob sees it:\n  {merge}\nor make it a branch there, for a review there:\n  {publish}"
             ),
+            Self::View(view::ViewError::Unsupported { hint, .. }) => hint.clone(),
+            Self::View(view::ViewError::Place(error)) => error.hint(),
+            Self::View(view::ViewError::Git(git::GitError::NotTheOwner { .. }))
+            | Self::Git(git::GitError::NotTheOwner { .. }) => {
+                "run hob as the user who owns the repository".into()
+            }
             Self::View(_) | Self::Git(_) => {
                 "run it again; if it stays, run `git fsck` in the repository".into()
             }
@@ -118,11 +124,10 @@ impl LocalForge {
     pub fn new(mirror: Mirror) -> Self {
         let repository = match mirror.source() {
             Source::Local(repository) => repository.clone(),
-            Source::Remote(_) => LocalRepository {
-                git_dir: mirror.git_dir(),
-                common_dir: mirror.git_dir(),
-                work_tree: None,
-            },
+            Source::Remote(_) => {
+                let git_dir = careful::real(mirror.git_dir());
+                LocalRepository { common_dir: git_dir.clone(), git_dir, work_tree: None }
+            }
         };
         Self { mirror, repository }
     }
@@ -144,9 +149,14 @@ impl LocalForge {
         Ok(View::open(&self.mirror.git, &self.repository, &self.mirror.scratch()).await?)
     }
 
+    /// A call of git on the repository.
+    fn on<'a>(&'a self, shown: &View, subcommand: &str) -> git::Call<'a> {
+        shown.call(&self.mirror.git, subcommand)
+    }
+
     /// What a ref of the repository names now.
     async fn ref_value(&self, shown: &View, name: &str) -> Result<Option<CommitId>, LocalError> {
-        let call = self.mirror.git.on(shown.git_dir(), "rev-parse");
+        let call = self.on(shown, "rev-parse");
         let told = call.args(["--verify", "--quiet", "--end-of-options", name]).run().await?;
         Ok(told.text().parse().ok())
     }
@@ -159,7 +169,7 @@ impl LocalForge {
         } else if says("Read-only file system") {
             "the repository's file system is read-only: name a copy of it"
         } else if says("Permission denied") || says("insufficient permission") {
-            "give this user leave to write its git folder"
+            "give its owner leave to write all of its git folder, or this user where that is not root"
         } else if says(".lock") && says("File exists") {
             "another git program is at work there, or died: wait, or remove the lock file that is named"
         } else if says("cannot lock ref") && says("exists; cannot create") {

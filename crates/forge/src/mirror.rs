@@ -111,6 +111,9 @@ impl MirrorError {
                     .into()
             }
             Self::View(view::ViewError::Git(error)) | Self::Git(error) => match error {
+                git::GitError::NotTheOwner { .. } => {
+                    "run hob as the user who owns the repository".into()
+                }
                 git::GitError::Start { .. } | git::GitError::TooOld { .. } => "install git".into(),
                 _ => "run it again; if it stays, run `git fsck` in the repository".into(),
             },

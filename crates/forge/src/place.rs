@@ -5,7 +5,10 @@
 use std::fmt;
 use std::fs;
 use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+
+use crate::careful;
 
 /// The largest of git's small files (`HEAD`, `commondir`, a `.git` file) that is read, in bytes.
 const POINTER_MAX_BYTES: u64 = 64 * 1024;
@@ -247,6 +250,7 @@ impl LocalRepository {
                     hint: "run `git worktree repair` in the main work tree".into(),
                 });
             };
+            may_lead(&dot_git, &git_dir)?;
             return Self::with(git_dir, Some(folder.to_owned())).map(Some);
         }
         if is_git_dir(&dot_git) {
@@ -254,6 +258,7 @@ impl LocalRepository {
                 place: dot_git.display().to_string(),
                 source,
             })?;
+            may_lead(&dot_git, &git_dir)?;
             return Self::with(git_dir, Some(folder.to_owned())).map(Some);
         }
         if is_git_dir(folder) {
@@ -268,10 +273,11 @@ impl LocalRepository {
         let pointer = git_dir.join("commondir");
         let common_dir = if pointer.is_file() {
             let target = git_dir.join(read_pointer(&pointer)?.trim_end_matches('\n'));
-            fs::canonicalize(&target).map_err(|source| PlaceError::Unreadable {
-                place: target.display().to_string(),
-                source,
-            })?
+            let common_dir = fs::canonicalize(&target).map_err(|source| {
+                PlaceError::Unreadable { place: target.display().to_string(), source }
+            })?;
+            may_lead(&pointer, &common_dir)?;
+            common_dir
         } else {
             git_dir.clone()
         };
@@ -286,11 +292,33 @@ fn is_git_dir(folder: &Path) -> bool {
     has_head && (complete || folder.join("commondir").is_file())
 }
 
+/// Refuses a pointer by which somebody would lead hob into the repository of somebody else. Git asks for the same
+/// by its `safe.directory`.
+fn may_lead(pointer: &Path, to: &Path) -> Result<(), PlaceError> {
+    let owner = |found: std::io::Result<fs::Metadata>, path: &Path| {
+        let place = path.display().to_string();
+        found.map(|found| found.uid()).map_err(|source| PlaceError::Unreadable { place, source })
+    };
+    let whose = owner(fs::symlink_metadata(pointer), pointer)?;
+    if whose == 0 || whose == rustix::process::geteuid().as_raw() {
+        return Ok(());
+    }
+    if whose == owner(fs::metadata(to), to)? {
+        return Ok(());
+    }
+    Err(PlaceError::NotARepository {
+        place: pointer.display().to_string(),
+        reason: format!(
+            "it points to `{}`, which belongs to somebody else than the pointer",
+            to.display()
+        ),
+        hint: "name that repository itself, if you mean it".into(),
+    })
+}
+
 pub(crate) fn read_pointer(path: &Path) -> Result<String, PlaceError> {
-    let unreadable = |source| PlaceError::Unreadable { place: path.display().to_string(), source };
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(unreadable)?;
-    file.take(POINTER_MAX_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
+    let bytes = careful::read(path, POINTER_MAX_BYTES)
+        .map_err(|source| PlaceError::Unreadable { place: path.display().to_string(), source })?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -8,16 +8,22 @@
 //! values that say how bytes are stored.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::git::{self, Git};
+use crate::git::{self, Call, Git};
+use crate::ownership::Owner;
 use crate::place::{self, LocalRepository};
+use crate::{careful, traps};
 
 /// The largest `shallow` or `index` file that is copied, in bytes.
 const COPIED_MAX_BYTES: u64 = 512 * 1024 * 1024;
+
+/// The largest `config` that is read, in bytes.
+const CONFIG_MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Why a repository could not be shown.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +84,8 @@ pub(crate) struct View {
     folder: TempDir,
     pub(crate) format: Format,
     pub(crate) shallow: bool,
+    /// Whose repository it is, where git has to become them.
+    pub(crate) owner: Option<Owner>,
 }
 
 impl View {
@@ -87,12 +95,19 @@ impl View {
         repository: &LocalRepository,
         scratch: &Path,
     ) -> Result<Self, ViewError> {
+        no_traps(repository).await?;
         let format = read_format(git, repository).await?;
         let io = |action: &str| {
             let action = format!("{action} `{}`", repository.common_dir.display());
             move |source| ViewError::Io { action, source }
         };
-        let folder = TempDir::with_prefix_in("view-", scratch).map_err(io("make a view of"))?;
+        let owner = Owner::of(&repository.common_dir).map_err(io("look at"))?;
+        // Somebody else has no way into the data folder, and needs one to the view.
+        let folder = match owner {
+            None => TempDir::with_prefix_in("view-", scratch),
+            Some(_) => TempDir::with_prefix("hob-view-"),
+        };
+        let folder = folder.map_err(io("make a view of"))?;
         let at = |name: &str| folder.path().join(name);
         for name in ["objects", "refs", "packed-refs", "logs", "reftable"] {
             let target = repository.common_dir.join(name);
@@ -105,7 +120,17 @@ impl View {
         fs::write(at("config"), config_text(&format)).map_err(io("make a view of"))?;
         let shallow = repository.common_dir.join("shallow");
         let shallow = copy_if_there(&shallow, &at("shallow")).map_err(io("read `shallow` of"))?;
-        Ok(Self { folder, format, shallow })
+        if let Some(owner) = owner {
+            let named = ["HEAD", "config"].into_iter().chain(shallow.then_some("shallow"));
+            let files: Vec<PathBuf> = named.map(at).collect();
+            owner.may_look(folder.path(), &files).map_err(io("make a view of"))?;
+        }
+        Ok(Self { folder, format, shallow, owner })
+    }
+
+    /// A call of git on the repository that is shown.
+    pub(crate) fn call<'a>(&self, git: &'a Git, subcommand: &str) -> Call<'a> {
+        git.on(self.git_dir(), subcommand).with_rights_of(self.owner)
     }
 
     /// The folder to give to `git`.
@@ -119,30 +144,29 @@ impl View {
         work_tree_git_dir: &Path,
     ) -> Result<Option<PathBuf>, ViewError> {
         let copy = self.folder.path().join("index-copy");
-        let there = copy_if_there(&work_tree_git_dir.join("index"), &copy).map_err(|source| {
-            ViewError::Io {
-                action: format!("read the index in `{}`", work_tree_git_dir.display()),
-                source,
-            }
-        })?;
+        let io = |source| ViewError::Io {
+            action: format!("read the index in `{}`", work_tree_git_dir.display()),
+            source,
+        };
+        let there = copy_if_there(&work_tree_git_dir.join("index"), &copy).map_err(io)?;
+        if let Some(owner) = self.owner.filter(|_| there) {
+            owner.may_keep(&copy).map_err(io)?;
+        }
         Ok(there.then_some(copy))
     }
 }
 
 fn copy_if_there(from: &Path, to: &Path) -> std::io::Result<bool> {
-    match fs::metadata(from) {
-        Ok(found) if found.len() > COPIED_MAX_BYTES => {
-            Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, "larger than 512 MiB"))
-        }
-        Ok(found) => {
-            fs::copy(from, to)?;
-            // By its own time the index tells which files may have changed since in the same instant.
-            let times = fs::FileTimes::new().set_modified(found.modified()?);
-            fs::File::options().write(true).open(to)?.set_times(times).map(|()| true)
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
+    let file = match careful::open(from, COPIED_MAX_BYTES) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let modified = file.metadata()?.modified()?;
+    let mut copy = fs::File::create(to)?;
+    std::io::copy(&mut file.take(COPIED_MAX_BYTES), &mut copy)?;
+    // By its own time the index tells which files may have changed since in the same instant.
+    copy.set_times(fs::FileTimes::new().set_modified(modified)).map(|()| true)
 }
 
 /// `HEAD` of this work tree, as text: a symbolic ref or a commit, nothing else.
@@ -171,13 +195,18 @@ async fn read_format(git: &Git, repository: &LocalRepository) -> Result<Format, 
     let place = || repository.top().display().to_string();
     let config = repository.common_dir.join("config");
     let mut format = Format::plain("sha1");
-    if !config.exists() {
-        return Ok(format);
-    }
+    let text = match careful::read(&config, CONFIG_MAX_BYTES) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(format),
+        Err(source) => {
+            let action = format!("read `{}`", config.display());
+            return Err(ViewError::Io { action, source });
+        }
+    };
     let told = git
         .call("config")
-        .args(["--no-includes", "--null", "--file"])
-        .arg(&config)
+        .args(["--no-includes", "--null", "--file", "-"])
+        .input(text)
         .args([
             "--get-regexp",
             "^(extensions\\.|core\\.(sharedrepository|bare)$|remote\\..*\\.promisor$)",
@@ -224,6 +253,21 @@ async fn read_format(git: &Git, repository: &LocalRepository) -> Result<Format, 
         });
     }
     Ok(format)
+}
+
+/// Refuses a repository that would lead git elsewhere or make it wait.
+async fn no_traps(repository: &LocalRepository) -> Result<(), ViewError> {
+    let git_dir = repository.common_dir.clone();
+    let looked = tokio::task::spawn_blocking(move || traps::find(&git_dir)).await;
+    let trap = looked.map_err(std::io::Error::other).flatten().map_err(|source| ViewError::Io {
+        action: format!("look through `{}`", repository.common_dir.display()),
+        source,
+    })?;
+    trap.map_or(Ok(()), |trap| {
+        let place = repository.top().display().to_string();
+        let reason = format!("`{}` {}", trap.path.display(), trap.what);
+        Err(ViewError::Unsupported { place, reason, hint: trap.hint })
+    })
 }
 
 /// What every git folder of ours is configured with.

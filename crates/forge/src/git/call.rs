@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
 use super::{CONFIGURATION, ENVIRONMENT, FSCK_TOLERATED, Git, GitError, os};
+use crate::ownership::Owner;
 
 /// Standard output that is kept where nothing else is said, in bytes.
 const STDOUT_MAX_BYTES: u64 = 64 * 1024 * 1024;
@@ -22,6 +23,8 @@ const CHUNK_BYTES: usize = 64 * 1024;
 pub(crate) enum Reach {
     /// No transport at all.
     Nothing,
+    /// No transport, and an answer that nobody needs: it is not waited for long.
+    Glance,
     /// A repository on this host.
     LocalRepository,
     /// A network, for a question that is answered at once.
@@ -42,6 +45,7 @@ pub(crate) struct Call<'a> {
     file_max_bytes: Option<u64>,
     memory_max_bytes: Option<u64>,
     reach: Reach,
+    owner: Option<Owner>,
 }
 
 /// A call that came to its end.
@@ -96,6 +100,7 @@ impl<'a> Call<'a> {
             file_max_bytes: None,
             memory_max_bytes: None,
             reach: Reach::Nothing,
+            owner: None,
         }
     }
 
@@ -147,6 +152,16 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// With the rights of this user and no others, where one is named.
+    pub(crate) fn with_rights_of(mut self, owner: Option<Owner>) -> Self {
+        if let Some(owner) = owner {
+            // With a user named and no groups, all supplementary groups are given up too.
+            self.command.uid(owner.uid).gid(owner.gid);
+        }
+        self.owner = owner;
+        self
+    }
+
     /// How far it reaches; without this no transport is allowed.
     pub(crate) fn reach(mut self, reach: Reach) -> Self {
         self.reach = reach;
@@ -163,7 +178,7 @@ impl<'a> Call<'a> {
     pub(crate) async fn run(mut self) -> Result<Finished, GitError> {
         let settings = self.git.settings();
         let protocols = match (self.reach, settings.plain_http) {
-            (Reach::Nothing, _) => "none",
+            (Reach::Nothing | Reach::Glance, _) => "none",
             (Reach::LocalRepository, _) => "file",
             (Reach::Look | Reach::Network, false) => "https:ssh:git",
             (Reach::Look | Reach::Network, true) => "https:ssh:git:http",
@@ -185,8 +200,11 @@ impl<'a> Call<'a> {
         let pipe = |source| GitError::Pipe { subcommand: subcommand.clone(), source };
         let program = self.git.settings().program.display().to_string();
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child =
-            self.command.spawn().map_err(|source| GitError::Start { program, source })?;
+        let owner = self.owner;
+        let mut child = self.command.spawn().map_err(|source| match owner {
+            Some(Owner { uid, .. }) => GitError::NotTheOwner { uid, source },
+            None => GitError::Start { program, source },
+        })?;
         let mut group = Group::of(&child);
         group.limit(Resource::Fsize, self.file_max_bytes);
         group.limit(Resource::Data, self.memory_max_bytes);

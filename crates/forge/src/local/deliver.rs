@@ -5,7 +5,6 @@ use std::fs::File;
 use domain::CommitId;
 
 use super::{LocalError, LocalForge};
-use crate::ownership;
 use crate::view::View;
 
 /// The largest pack that is added to a repository, in bytes.
@@ -19,7 +18,6 @@ impl LocalForge {
         head: &CommitId,
         known: &CommitId,
     ) -> Result<(), LocalError> {
-        let git = &self.mirror.git;
         if !self.has_commit(shown, known).await? {
             return Err(LocalError::Refused {
                 reason: format!("commit {} is no longer in `{}`", known.short(), self.place()),
@@ -42,35 +40,19 @@ impl LocalForge {
             .output_file(File::create(&path).map_err(io)?, DELIVERY_MAX_BYTES)
             .ok()
             .await?;
-        let told = git
-            .on(shown.git_dir(), "index-pack")
+        self.on(shown, "index-pack")
             .args(["--stdin", "--fix-thin"])
             .input_file(File::open(&path).map_err(io)?)
             .ok()
             .await
-            .map_err(|error| self.unwritable(error))?
-            .text();
-        let name = told.split_whitespace().last().unwrap_or_default().to_owned();
-        for ending in ["pack", "idx", "rev"] {
-            self.hand_over(&format!("objects/pack/pack-{name}.{ending}"))?;
-        }
+            .map_err(|error| self.unwritable(error))?;
         Ok(())
     }
 
     /// Whether the repository holds a commit.
     pub(super) async fn has_commit(&self, shown: &View, id: &CommitId) -> Result<bool, LocalError> {
         let wanted = format!("{id}^{{commit}}");
-        let call = self.mirror.git.on(shown.git_dir(), "cat-file").args(["-e", &wanted]);
+        let call = self.on(shown, "cat-file").args(["-e", &wanted]);
         Ok(call.run().await?.code == Some(0))
-    }
-
-    /// Gives a file that was just made in the repository to the repository's owner.
-    pub(super) fn hand_over(&self, file: &str) -> Result<(), LocalError> {
-        let folder = &self.repository.common_dir;
-        ownership::hand_over(folder, &folder.join(file)).map_err(|source| LocalError::Unwritable {
-            place: self.place(),
-            reason: format!("give `{file}` to the repository's owner: {source}"),
-            hint: "run hob as the user who owns the repository".into(),
-        })
     }
 }

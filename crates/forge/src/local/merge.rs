@@ -124,15 +124,12 @@ impl LocalForge {
         }
         self.deliver(&shown, &new, &tip).await?;
         let why = format!("hob: merge {}", request.branch.name);
-        self.mirror
-            .git
-            .on(shown.git_dir(), "update-ref")
+        self.on(&shown, "update-ref")
             .args(["-m", &why, &target, new.as_str(), tip.as_str()])
             .input_file(lock.file()?)
             .ok()
             .await
             .map_err(|error| self.unwritable(error))?;
-        self.hand_over(&target)?;
         let behind = trees
             .into_iter()
             .map(|tree| Behind {
@@ -182,8 +179,7 @@ impl LocalForge {
         request: &MergeRequest,
         target: &str,
     ) -> Result<CommitId, LocalError> {
-        let git = &self.mirror.git;
-        let symbolic = git.on(shown.git_dir(), "symbolic-ref").args(["-q", target]).run().await?;
+        let symbolic = self.on(shown, "symbolic-ref").args(["-q", target]).run().await?;
         if symbolic.code == Some(0) {
             return Err(LocalError::Refused {
                 reason: format!("`{}` is another name of `{}`", request.target, symbolic.text()),

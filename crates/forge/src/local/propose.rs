@@ -27,14 +27,12 @@ impl LocalForge {
         }
         self.deliver(&shown, &branch.head, &branch.base).await?;
         let nothing = "0".repeat(branch.head.as_str().len());
-        self.mirror
-            .git
-            .on(shown.git_dir(), "update-ref")
+        self.on(&shown, "update-ref")
             .args([&name, branch.head.as_str(), &nothing])
             .input_file(lock.file()?)
             .ok()
             .await
             .map_err(|error| self.unwritable(error))?;
-        self.hand_over(&name)
+        Ok(())
     }
 }

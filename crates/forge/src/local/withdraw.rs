@@ -49,15 +49,12 @@ impl LocalForge {
             let why = format!("the branch `{}` is checked out in `{path}`", branch.name);
             return Ok(Withdrawn::Kept { why });
         }
-        self.mirror
-            .git
-            .on(shown.git_dir(), "update-ref")
+        self.on(&shown, "update-ref")
             .args(["-d", &name, branch.head.as_str()])
             .input_file(lock.file()?)
             .ok()
             .await
             .map_err(|error| self.unwritable(error))?;
-        self.hand_over("packed-refs")?;
         Ok(Withdrawn::Deleted)
     }
 
@@ -74,7 +71,7 @@ impl LocalForge {
         let merged = match &target {
             Some(tip) if self.has_commit(&shown, &branch.head).await? => {
                 let args = ["--is-ancestor", branch.head.as_str(), tip.as_str()];
-                let call = self.mirror.git.on(shown.git_dir(), "merge-base");
+                let call = self.on(&shown, "merge-base");
                 call.args(args).run().await?.code == Some(0)
             }
             _ => false,

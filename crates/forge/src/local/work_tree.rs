@@ -73,6 +73,9 @@ impl LocalForge {
         }
         let linked = fs::read_dir(common.join("worktrees")).into_iter().flatten().flatten();
         for entry in linked {
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
+            }
             let git_dir = entry.path();
             let Ok(pointer) = place::read_pointer(&git_dir.join("gitdir")) else { continue };
             if let Some(path) = git_dir.join(pointer.trim_end_matches('\n')).parent() {
@@ -105,9 +108,7 @@ impl LocalForge {
         }
         let Some(index) = shown.copy_index(&tree.git_dir)? else { return Ok(()) };
         let compared = self
-            .mirror
-            .git
-            .on(shown.git_dir(), "diff-index")
+            .on(shown, "diff-index")
             .env("GIT_INDEX_FILE", index)
             .args(["--cached", "--quiet", "--ignore-submodules=none", tip.as_str(), "--"])
             .run()

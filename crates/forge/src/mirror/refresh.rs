@@ -61,9 +61,9 @@ pub(super) async fn look(
 ) -> Result<(), MirrorError> {
     let shown = View::open(git, repository, scratch).await?;
     let place = Source::Local(repository.clone()).to_string();
-    let symbolic = git.on(shown.git_dir(), "symbolic-ref").args(["-q", "HEAD"]).run().await?.text();
+    let symbolic = shown.call(git, "symbolic-ref").args(["-q", "HEAD"]).run().await?.text();
     let on = branch.or_else(|| symbolic.strip_prefix("refs/heads/"));
-    let branches = branches(git.on(shown.git_dir(), "for-each-ref"), "refs/heads")
+    let branches = branches(shown.call(git, "for-each-ref"), "refs/heads")
         .await
         .map_err(|error| unreadable(&place, &shown.format, error))?;
     on.map_or(Ok(()), |on| tip(&branches, on, &place).map(drop))
@@ -83,7 +83,7 @@ async fn from_local(
     let shown = View::open(&mirror.git, repository, &mirror.scratch()).await?;
     create(mirror, lock, &shown.format).await?;
     let place = mirror.source.to_string();
-    let on_view = |subcommand| mirror.git.on(shown.git_dir(), subcommand);
+    let on_view = |subcommand| shown.call(&mirror.git, subcommand);
     let symbolic = on_view("symbolic-ref").args(["-q", "HEAD"]).run().await?.text();
     let branch = symbolic.strip_prefix("refs/heads/").map(str::to_owned);
     let known = on_view("for-each-ref").args(["--count=1", "refs/heads"]).run().await?;
@@ -100,6 +100,10 @@ async fn from_local(
     let mut fetch = fetch(mirror, lock, Reach::LocalRepository)?;
     if mirror.shallow_file().is_some() && !shown.shallow {
         fetch = fetch.arg("--unshallow");
+    }
+    if let Some(owner) = shown.owner {
+        let program = &mirror.git.settings().program;
+        fetch = fetch.arg(format!("--upload-pack={}", owner.upload_pack(program)));
     }
     fetch = fetch.arg("--").arg(shown.git_dir()).args(refspecs(mirror, branch.is_none()));
     fetch.ok().await.map_err(|error| unreadable(&place, &shown.format, error))?;
@@ -264,9 +268,9 @@ async fn uncommitted(
 ) -> Result<Option<Note>, MirrorError> {
     let Some(work_tree) = &repository.work_tree else { return Ok(None) };
     let Some(index) = shown.copy_index(&repository.git_dir)? else { return Ok(None) };
-    let told = mirror
-        .git
-        .on(shown.git_dir(), "status")
+    let told = shown
+        .call(&mirror.git, "status")
+        .reach(Reach::Glance)
         .env("GIT_WORK_TREE", work_tree)
         .env("GIT_INDEX_FILE", index)
         .args(["--porcelain", "-z", "--no-renames", "--ignore-submodules=all"])
@@ -285,8 +289,10 @@ fn unreadable(place: &str, format: &Format, error: git::GitError) -> MirrorError
     let git::GitError::Failed { stderr, .. } = &error else { return error.into() };
     let hint = if format.partial {
         "it is a partial clone: run `git fetch --refetch --no-filter` there, or name its URL"
+    } else if stderr.contains("setpriv: not found") {
+        "install setpriv (util-linux), with which git reads as the repository's owner"
     } else if stderr.contains("Permission denied") {
-        "give this user leave to read all of its git folder"
+        "give its owner leave to reach and to read all of its git folder, or this user where that is not root"
     } else if stderr.contains("No space left") {
         "make space in the data folder"
     } else {

@@ -114,6 +114,7 @@ fn unreachable(git: &Git, url: &RemoteUrl, error: git::GitError) -> MirrorError 
             };
         }
         git::GitError::Start { .. }
+        | git::GitError::NotTheOwner { .. }
         | git::GitError::TooOld { .. }
         | git::GitError::TooMuchOutput { .. }
         | git::GitError::Pipe { .. } => return error.into(),

@@ -20,3 +20,5 @@ mod remote;
 mod story;
 #[cfg(test)]
 mod together;
+#[cfg(test)]
+mod traps;

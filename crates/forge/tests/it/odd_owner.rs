@@ -1,7 +1,7 @@
 //! A repository of somebody else's, seen by root: what is added to it belongs to its owner.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, lchown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, lchown};
 use std::path::Path;
 
 use domain::Fence;
@@ -25,6 +25,8 @@ fn owners(folder: &Path, found: &mut Vec<(std::path::PathBuf, u32)>) {
 async fn what_root_adds_to_a_repository_belongs_to_its_owner() {
     const SOMEBODY: u32 = 12_345;
     let house = House::new().await;
+    // As the folders that repositories lie in usually are.
+    fs::set_permissions(house.path(""), fs::Permissions::from_mode(0o755)).unwrap();
     let place = house.repository("app");
     let mut all = vec![(place.clone(), 0)];
     owners(&place, &mut all);
