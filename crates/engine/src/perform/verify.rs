@@ -463,6 +463,7 @@ mod tests {
     fn a_result_names_so_many_tests_and_counts_the_rest() {
         let result = |outcome: TestOutcome| CheckResult {
             exit: Some(1),
+            passed: None,
             tests: (0..NAMES_MAX + 7).map(|n| (format!("test {n:05}"), outcome)).collect(),
             cut: false,
             excerpt: String::new(),
