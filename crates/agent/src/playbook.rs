@@ -12,9 +12,11 @@ use std::sync::Arc;
 use domain::agent::Playbook as Settings;
 use domain::dependency::{Ecosystem as Kind, Left, Why};
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use toolbox::dependencies::{Graph, Published, Runtimes};
+use toolbox::dependencies::choose::{self, Misgiving};
+use toolbox::dependencies::{Ecosystem, Graph, Published, Runtimes};
+use toolbox::files::FileSet;
 
-use crate::context::Context;
+use crate::context::{Advisories, Context};
 use crate::outcome::{BrainError, Ending, Outcome};
 use crate::port::Workspace;
 
@@ -23,6 +25,7 @@ mod catalog;
 mod checkout;
 mod companions;
 mod judged;
+mod known;
 mod memo;
 mod moves;
 mod remediation;
@@ -101,7 +104,8 @@ impl Playbook {
             runtimes::kept(&runtimes, place.ecosystem.promised(&place.project, context.files))
         };
         let kept_runtimes = survey.places.iter().map(promised).collect();
-        let checkout = Checkout::new(workspace, context, &survey.places, survey.graphs);
+        let projects = (survey.graphs, survey.refused);
+        let checkout = Checkout::new(workspace, context, &survey.places, projects);
         let mut work = Work {
             context: *context,
             runtimes,
@@ -139,7 +143,8 @@ impl Playbook {
             }
         }
         let beyond = work.beyond_promise().await;
-        let mut outcome = report::outcome(work, &beyond, &self.settings);
+        let deprecated = work.deprecated().await;
+        let mut outcome = report::outcome(work, (&beyond, &deprecated), &self.settings);
         if found_nothing && outcome.ending == Ending::NoChange {
             outcome.title = text::nothing_found(context.ecosystems, wanted);
         }
@@ -148,6 +153,20 @@ impl Playbook {
             outcome.title = format!("nothing new to propose: {} {}", left.package, left.detail);
         }
         Ok(outcome)
+    }
+}
+
+impl Playbook {
+    /// What is known of a repository from its files and the advisories alone: to be told where the work did not come to
+    /// its end, for the reason given.
+    pub fn known(
+        &self,
+        files: &FileSet,
+        ecosystems: &[&dyn Ecosystem],
+        advisories: &dyn Advisories,
+        reason: &str,
+    ) -> Vec<Left> {
+        known::left((files, ecosystems, advisories), &self.settings, reason)
     }
 }
 
@@ -169,12 +188,41 @@ impl Work<'_> {
         if why(from).is_some() { None } else { why(to) }
     }
 
+    /// What a version of a package has to run on that stands in place of the one that is locked: the machine's own
+    /// runtimes, unless all that ask for it count elsewhere alone. Then it is the oldest of those that the locked
+    /// version runs on and the project promises.
+    fn runtimes_of(
+        &self,
+        at: usize,
+        published: &[Published],
+        (package, from): (&str, &str),
+    ) -> Runtimes {
+        let ecosystem = self.checkout.places()[at].ecosystem;
+        let graph = self.checkout.graph(at);
+        let Some(others) = applies_elsewhere(ecosystem, &graph, package, from) else {
+            return self.runtimes.clone();
+        };
+        let current = published.iter().find(|p| p.version == from);
+        let runs = |on: &&Runtimes| current.is_none_or(|p| ecosystem.runs_on(p, on).is_ok());
+        let is_promised = |on: &&Runtimes| runtimes::reaches(on, &self.kept_runtimes[at]);
+        let runs_on: Vec<&Runtimes> = others.iter().filter(runs).collect();
+        let kept = runs_on.iter().copied().find(is_promised).or(runs_on.first().copied());
+        kept.or(others.first()).unwrap_or(&self.runtimes).clone()
+    }
+
     /// What an update of a package has to run on: the promise counts as long as the locked version keeps it.
-    fn update_runtimes(&self, at: usize, published: &[Published], from: &str) -> &Runtimes {
+    fn update_runtimes(
+        &self,
+        at: usize,
+        published: &[Published],
+        (package, from): (&str, &str),
+    ) -> Runtimes {
         let ecosystem = self.checkout.places()[at].ecosystem;
         let kept = &self.kept_runtimes[at];
+        let own = self.runtimes_of(at, published, (package, from));
         let mut current = published.iter().filter(|p| p.version == from);
-        if current.all(|p| ecosystem.runs_on(p, kept).is_ok()) { kept } else { &self.runtimes }
+        let keeps = current.all(|p| ecosystem.runs_on(p, kept).is_ok());
+        if keeps && own == self.runtimes { kept.clone() } else { own }
     }
 
     /// What moved to a version that does not run on what the project's manifests promise, one line each.
@@ -194,6 +242,25 @@ impl Work<'_> {
             }
         }
         beyond
+    }
+
+    /// What moved to a version that its publisher advises against, and not against the one before: one line each.
+    async fn deprecated(&mut self) -> Vec<String> {
+        let mut told = Vec::new();
+        for at in 0..self.checkout.places().len() {
+            let kind = self.checkout.places()[at].project.ecosystem;
+            for (package, from, to) in report::moved_in(self, at) {
+                let Ok(published) = self.catalog.of(kind, &package).await else { continue };
+                let Some(one) = published.iter().find(|p| p.version == to) else { continue };
+                let is_new = choose::misgiving(&from, one, &published) == Misgiving::Deprecated;
+                if let Some(words) = one.deprecated.as_ref().filter(|_| is_new) {
+                    told.push(format!("{package} {to}: {words}"));
+                }
+            }
+        }
+        told.sort();
+        told.dedup();
+        told
     }
 
     /// Whether the last attempt gave a package up; not one that it kept a lower version of.
@@ -227,6 +294,34 @@ impl Work<'_> {
         })?;
         Some(left.detail.clone())
     }
+}
+
+/// The runtimes that all requirements count with which ask for a locked version, where none counts on the machine at
+/// hand and nothing else leads to it. None where the machine's own are among them.
+fn applies_elsewhere(
+    ecosystem: &dyn Ecosystem,
+    graph: &Graph,
+    package: &str,
+    version: &str,
+) -> Option<Vec<Runtimes>> {
+    let (id, _) = graph.named(package).find(|(_, package)| package.version == version)?;
+    if graph.parents(id).next().is_some() {
+        return None;
+    }
+    let asks = graph
+        .direct
+        .iter()
+        .filter(|direct| direct.package == package && ecosystem.admits(&direct.range, version));
+    let mut runtimes = Vec::new();
+    for ask in asks {
+        let elsewhere = ask.elsewhere.as_ref()?;
+        if elsewhere.runtimes.is_empty() {
+            return None;
+        }
+        runtimes.extend(elsewhere.runtimes.iter().cloned());
+    }
+    runtimes.sort_by_key(runtimes::age);
+    (!runtimes.is_empty()).then_some(runtimes)
 }
 
 /// The patterns of a definition as one matcher.

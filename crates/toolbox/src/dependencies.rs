@@ -21,7 +21,7 @@ pub use ecosystem::{
     Bump, Discovery, Ecosystem, FileEdit, Plan, PlanError, Project, Published, ReadError, Refusal,
     RefusalKind, Runtimes,
 };
-pub use graph::{Graph, Package, PackageId, Requirement, Source};
+pub use graph::{Elsewhere, Graph, Package, PackageId, Requirement, Source, Unresolved};
 
 /// Every ecosystem.
 pub fn all() -> Vec<Box<dyn Ecosystem>> {

@@ -12,7 +12,7 @@ use domain::dependency::Why;
 use domain::exec::{Exec, ExecResult, Exit};
 use domain::limit::{QUOTE_MAX_CHARS, head_chars};
 use toolbox::dependencies::{
-    Bump, Ecosystem, Graph, PlanError, Project, ReadError, Refusal, RefusalKind, Source,
+    Bump, Ecosystem, Graph, PlanError, Project, ReadError, Refusal, RefusalKind, Source, Unresolved,
 };
 use toolbox::files::{Content, FileSet};
 
@@ -40,13 +40,15 @@ pub(crate) enum Refused {
     Resolver(Refusal),
     /// What came out is no readable lock or manifest.
     Unreadable(String),
+    /// The package manager says what it said before anything moved.
+    AsBefore(String),
 }
 
 impl Refused {
     /// The words for a person.
     pub(crate) fn words(&self) -> &str {
         match self {
-            Self::Immovable(words) | Self::Unreadable(words) => words,
+            Self::Immovable(words) | Self::Unreadable(words) | Self::AsBefore(words) => words,
             Self::Resolver(refusal) => &refusal.quote,
         }
     }
@@ -54,7 +56,7 @@ impl Refused {
     /// The reason as a report has it. What the package manager failed for in words that nobody knows is no answer.
     pub(crate) const fn why(&self) -> Why {
         match self {
-            Self::Immovable(_) => Why::RefusedByResolver,
+            Self::Immovable(_) | Self::AsBefore(_) => Why::RefusedByResolver,
             Self::Unreadable(_) => Why::Unreadable,
             Self::Resolver(refusal) => match refusal.kind {
                 RefusalKind::NotInstallable => Why::NotInstallable,
@@ -100,6 +102,8 @@ pub(crate) struct Checkout<'a> {
     places: &'a [Place<'a>],
     files: FileSet,
     graphs: Vec<Arc<Graph>>,
+    /// Why the package manager refuses a place as the base commit has it.
+    refused: Vec<Option<Refused>>,
     touched: BTreeSet<RepoPath>,
     /// What moves only because something else could not move without it: project, package, version.
     added: BTreeSet<(usize, String, String)>,
@@ -113,12 +117,12 @@ impl std::fmt::Debug for Checkout<'_> {
 }
 
 impl<'a> Checkout<'a> {
-    /// A checkout as the base commit has it; `graphs` in the order of `places`.
+    /// A checkout as the base commit has it; graphs and refusals in the order of `places`.
     pub(crate) fn new(
         workspace: &'a dyn Workspace,
         context: &Context<'a>,
         places: &'a [Place<'a>],
-        graphs: Vec<Arc<Graph>>,
+        (graphs, refused): (Vec<Arc<Graph>>, Vec<Option<Refused>>),
     ) -> Self {
         Self {
             workspace,
@@ -126,6 +130,7 @@ impl<'a> Checkout<'a> {
             places,
             files: context.files.clone(),
             graphs,
+            refused,
             touched: BTreeSet::new(),
             added: BTreeSet::new(),
             memo: context.memo,
@@ -243,10 +248,20 @@ impl<'a> Checkout<'a> {
     }
 
     /// The graph of a place as the files are now.
-    async fn read(&self, place: &Place<'_>) -> Result<Result<Arc<Graph>, Refused>, BrainError> {
+    async fn read(&self, at: usize) -> Result<Result<Arc<Graph>, Refused>, BrainError> {
+        let place = &self.places[at];
         let changed = self.changed();
         let changed = changed.iter().map(|path| (path, self.files.content(path)));
-        read_graph(place, &self.files, changed, (self.workspace, self.memo)).await
+        let answer = read_graph(place, &self.files, changed, (self.workspace, self.memo)).await?;
+        Ok(answer
+            .and_then(|graph| match newly_unresolved(&self.graphs[at], &graph) {
+                Some(refused) => Err(refused),
+                None => Ok(graph),
+            })
+            .map_err(|refused| match &self.refused[at] {
+                Some(before) if before.words() == refused.words() => as_before(place, before),
+                _ => refused,
+            }))
     }
 
     async fn try_apply(&mut self, at: usize, graph: &Graph, bumps: &[Bump]) -> Result<(), Stop> {
@@ -279,7 +294,7 @@ impl<'a> Checkout<'a> {
                 self.write(path, kept.as_bytes()).await?;
             }
         }
-        self.graphs[at] = self.read(place).await??;
+        self.graphs[at] = self.read(at).await??;
         // Projects may share files (included requirements): what the others lock may have moved too.
         let changed = |path: &RepoPath| {
             plan.writes.contains(path) || plan.edits.iter().any(|edit| edit.path == *path)
@@ -287,7 +302,7 @@ impl<'a> Checkout<'a> {
         for (other, place) in self.places.iter().enumerate().filter(|(other, _)| *other != at) {
             let mut files = place.project.manifests.iter().chain(&place.project.lock);
             if files.any(changed) {
-                self.graphs[other] = self.read(place).await??;
+                self.graphs[other] = self.read(other).await??;
             }
         }
         Ok(())
@@ -391,7 +406,7 @@ pub(crate) async fn read_graph<'c>(
     }
     workspace.progress(&memo.count());
     let done = workspace.exec(&command).await.map_err(brain)?;
-    let answer = if !done.success() {
+    let answer: Result<Arc<Graph>, Refused> = if !done.success() {
         Err(refused(place.ecosystem, &command, &done)?)
     } else if done.dropped_bytes > 0 {
         let shown = command.display();
@@ -399,8 +414,31 @@ pub(crate) async fn read_graph<'c>(
     } else {
         understood(place, files, Some(&done.stdout))
     };
+    let parts = answer.iter().flat_map(|graph| &graph.unresolved).map(|part| &part.refusal);
+    if let Some(lost) = parts.into_iter().find(|refusal| refusal.kind == RefusalKind::Network) {
+        return Err(BrainError::Infrastructure(lost.quote.clone()));
+    }
     memo.keep_graph(key, &answer);
     Ok(answer)
+}
+
+/// What no versions are found for any more.
+fn newly_unresolved(before: &Graph, now: &Graph) -> Option<Refused> {
+    let is_new =
+        |one: &&Unresolved| !before.unresolved.iter().any(|before| before.part == one.part);
+    let one = now.unresolved.iter().find(is_new)?;
+    let quote = format!("{}: {}", one.part, one.refusal.quote);
+    Some(Refused::Resolver(Refusal { quote, ..one.refusal.clone() }))
+}
+
+fn as_before(place: &Place<'_>, before: &Refused) -> Refused {
+    let files: Vec<String> =
+        place.project.manifests.iter().map(|path| format!("`{path}`")).collect();
+    let last = before.words().lines().last().unwrap_or_default().trim();
+    Refused::AsBefore(format!(
+        "{} asks for what cannot be installed together here, before anything is moved: {last}",
+        files.join(", ")
+    ))
 }
 
 fn understood(

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use domain::dependency::Ecosystem as Kind;
 use globset::GlobSet;
-use toolbox::dependencies::choose::{Bounds, Rules};
+use toolbox::dependencies::choose::{self, Bounds, Misgiving, Rules};
 use toolbox::dependencies::{Bump, Graph, Package, PackageId, Published, Source};
 
 use super::Work;
@@ -142,8 +142,8 @@ async fn ladder(
     let published = work.catalog.of(kind, &package.name).await.ok()?;
     let moved = work.catalog.of(kind, &head.package).await.ok();
     let born = moved.as_ref().and_then(|all| named(all, &head.to)?.published_at);
-    let runtimes = work.update_runtimes(one.place, &published, &package.version);
-    let rules = Rules { ecosystem, runtimes };
+    let runtimes = work.update_runtimes(one.place, &published, (&package.name, &package.version));
+    let rules = Rules { ecosystem, runtimes: &runtimes };
     let open = open(work, kind, &package.name, &package.version);
     let ranges = |p: &Published| {
         let of_moved =
@@ -153,7 +153,8 @@ async fn ladder(
     let admits = |range: &String, version: &str| ecosystem.admits(range, version);
     let fits = |p: &&Published| {
         let ranges = ranges(p);
-        (ranges.is_empty() || ranges.iter().any(|range| admits(range, &head.to)))
+        choose::misgiving(&package.version, p, &published) != Misgiving::Deprecated
+            && (ranges.is_empty() || ranges.iter().any(|range| admits(range, &head.to)))
             && self::open(work, kind, &package.name, &p.version).is_subset(&open)
     };
     let within: Option<BTreeSet<String>> = allowed.bounds.map(|bounds| {

@@ -68,7 +68,7 @@ impl Memo {
     }
 
     /// Counts a question that a package manager is really asked; the line says which it is, for a person.
-    pub(crate) fn count(&self) -> String {
+    pub fn count(&self) -> String {
         let mut kept = self.kept();
         kept.asked += 1;
         format!("resolving ({} time)", ordinal(kept.asked))

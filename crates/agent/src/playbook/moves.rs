@@ -135,6 +135,10 @@ async fn sift(checkout: &mut Checkout<'_>, moves: Vec<Move>) -> Result<Settled, 
             Err(refused) if bundle.len() == 1 => {
                 settled.refused.extend(bundle.pop().map(|single| (single, refused)));
             }
+            // Whatever of it is moved, the answer stays.
+            Err(refused @ Refused::AsBefore(_)) => {
+                settled.refused.extend(bundle.into_iter().map(|one| (one, refused.clone())));
+            }
             Err(refused) => {
                 let (first, second) = parted(bundle, &refused);
                 stack.push(second);

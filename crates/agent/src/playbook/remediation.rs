@@ -67,7 +67,7 @@ pub(super) async fn run(
     let mut moves = Vec::new();
     let mut projects = Vec::new();
     for at in 0..work.checkout.places().len() {
-        policy.set_aside(work, at);
+        Policy::note(work, at);
         let before = policy.findings(work, at);
         if before.is_empty() {
             continue;
@@ -90,6 +90,7 @@ impl Tried {
     pub(super) fn prove(mut self, work: &mut Work<'_>, broken: &[Broken]) {
         for at in 0..work.checkout.places().len() {
             Policy::undecided(work, at);
+            self.policy.set_aside(work, at);
         }
         for (at, before, mut given_up) in std::mem::take(&mut self.projects) {
             let here = || broken.iter().filter(|broken| broken.one.place == at);
@@ -295,6 +296,7 @@ impl Project<'_, '_> {
                     }
                     refusals.note(no_better(way, &before, &open));
                 }
+                Err(refused @ Refused::AsBefore(_)) => return Ok(Err(no_way(&refused))),
                 Err(refused) => {
                     refusals.held_by(way, &refused);
                     refusals.note(no_way(&refused));
@@ -342,7 +344,8 @@ impl Project<'_, '_> {
                 finding.package, finding.version
             )));
         }
-        if answer.is_err() && way.bumps.len() > 1 {
+        let as_before = matches!(answer, Err(Refused::AsBefore(_)));
+        if answer.is_err() && way.bumps.len() > 1 && !as_before {
             self.work.checkout.back_to(&mark).await?;
             steps = way.bumps.iter().map(|bump| vec![bump.clone()]).collect();
             for step in &steps {

@@ -16,7 +16,11 @@ use crate::outcome::{Ending, Outcome};
 pub(super) type Closed = BTreeMap<(usize, String, String), BTreeSet<String>>;
 
 /// The outcome of the work as the files have it now.
-pub(super) fn outcome(work: Work<'_>, beyond: &[String], settings: &Settings) -> Outcome {
+pub(super) fn outcome(
+    work: Work<'_>,
+    (beyond, deprecated): (&[String], &[String]),
+    settings: &Settings,
+) -> Outcome {
     let updates = updates(&work);
     let asked = asked(&work);
     let (along, heads) = (along(&work), heads(&work));
@@ -46,6 +50,7 @@ pub(super) fn outcome(work: Work<'_>, beyond: &[String], settings: &Settings) ->
         along: &along,
         heads: &heads,
         beyond,
+        deprecated,
         notes: &work.notes,
         complete,
         ending,
@@ -68,10 +73,13 @@ fn ending(updates: &[Update], left: &[Left], settings: &Settings) -> Ending {
         | Why::OutsideLevel
         | Why::Rejected => false,
         Why::NeedsCodeChange | Why::Unreadable => true,
+        // A requirement that does not count on this machine is there to stay.
+        Why::NotInstallable => {
+            left.advisory.is_some() && matches!(settings, Settings::Remediation(_))
+        }
         // Files of an ecosystem that hob does not know are there to stay: they are told each time, as incomplete.
         Why::Unsupported => left.ecosystem.is_some(),
         Why::NoFixedVersion
-        | Why::NotInstallable
         | Why::RefusedByResolver
         | Why::HeldByParent
         | Why::TooYoung

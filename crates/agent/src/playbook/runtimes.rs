@@ -50,6 +50,17 @@ fn older(machine: Option<&String>, promised: Option<String>) -> Option<String> {
     }
 }
 
+/// The older the smaller.
+pub(crate) fn age(runtimes: &Runtimes) -> Vec<u64> {
+    numbers(runtimes.python.as_deref().unwrap_or_default())
+}
+
+/// Whether runtimes are as new as those that a project has to run on.
+pub(crate) fn reaches(runtimes: &Runtimes, kept: &Runtimes) -> bool {
+    let python = runtimes.python.as_deref().zip(kept.python.as_deref());
+    python.is_none_or(|(one, kept)| numbers(one) >= numbers(kept))
+}
+
 /// The numbers of a release, `1.70` or `1.97.0-nightly` alike.
 fn numbers(release: &str) -> Vec<u64> {
     let mut numbers: Vec<u64> =

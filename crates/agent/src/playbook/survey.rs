@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::dependency::{Ecosystem as Kind, Left, Why};
-use toolbox::dependencies::{Graph, Source, foreign, unnamed};
+use toolbox::dependencies::{Graph, Source, Unresolved, foreign, unnamed};
 use toolbox::registry::RegistryError;
 
 use super::catalog::Catalog;
@@ -19,6 +19,8 @@ pub(crate) struct Survey<'a> {
     pub(crate) places: Vec<Place<'a>>,
     /// In the order of `places`.
     pub(crate) graphs: Vec<Arc<Graph>>,
+    /// Likewise: why the package manager refuses a project as it is.
+    pub(crate) refused: Vec<Option<Refused>>,
     pub(crate) left: Vec<Left>,
 }
 
@@ -59,15 +61,15 @@ impl<'a> Survey<'a> {
     ) -> Result<(), BrainError> {
         if let Some((graph, left)) = unanswered(&place, context, catalog).await {
             self.left.push(left);
-            self.graphs.push(Arc::new(graph));
-            self.places.push(place);
+            self.take(place, Arc::new(graph), None);
             return Ok(());
         }
         let machine = (workspace, context.memo);
         match read_graph(&place, context.files, std::iter::empty(), machine).await? {
             Ok(graph) => {
-                self.graphs.push(graph);
-                self.places.push(place);
+                self.left.extend(graph.unresolved.iter().map(|one| unresolved(&place, one)));
+                self.left.extend(uncounted(&place, &graph));
+                self.take(place, graph, None);
             }
             Err(refused) => {
                 self.left.push(unreadable(&place, &refused));
@@ -75,12 +77,17 @@ impl<'a> Survey<'a> {
                 if let Refused::Resolver(_) = refused
                     && let Ok(graph) = place.ecosystem.graph(&place.project, context.files, None)
                 {
-                    self.graphs.push(Arc::new(graph));
-                    self.places.push(place);
+                    self.take(place, Arc::new(graph), Some(refused));
                 }
             }
         }
         Ok(())
+    }
+
+    fn take(&mut self, place: Place<'a>, graph: Arc<Graph>, refused: Option<Refused>) {
+        self.graphs.push(graph);
+        self.places.push(place);
+        self.refused.push(refused);
     }
 }
 
@@ -114,6 +121,36 @@ async fn unanswered(
         command.display()
     );
     Some((graph, unreadable(place, &Refused::Unreadable(detail))))
+}
+
+/// A part of a project that no versions were found for.
+fn unresolved(place: &Place<'_>, one: &Unresolved) -> Left {
+    let detail = format!("{}: {}", one.part, one.refusal.quote);
+    Left { detail, ..unreadable(place, &Refused::Resolver(one.refusal.clone())) }
+}
+
+/// Requirements that do not count on this machine and pin no version: nothing is known of what they lead to.
+fn uncounted(place: &Place<'_>, graph: &Graph) -> Vec<Left> {
+    let direct = graph.direct.iter().filter(|direct| direct.source == Source::Registry);
+    let uncounted = direct.filter_map(|direct| {
+        let elsewhere = direct.elsewhere.as_ref()?;
+        let mut known = graph.named(&direct.package);
+        if known.any(|(_, package)| place.ecosystem.admits(&direct.range, &package.version)) {
+            return None;
+        }
+        Some(Left {
+            ecosystem: Some(place.project.ecosystem),
+            advisory: None,
+            package: direct.package.clone(),
+            version: direct.range.clone(),
+            why: Why::NotInstallable,
+            detail: format!(
+                "`{}` asks for it where `{}`, which is not so on this machine: which version is used there is not known, so it was neither matched nor updated",
+                direct.manifest, elsewhere.condition
+            ),
+        })
+    });
+    uncounted.collect()
 }
 
 fn unreadable(place: &Place<'_>, refused: &Refused) -> Left {

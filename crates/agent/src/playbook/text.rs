@@ -27,6 +27,8 @@ pub(super) struct Facts<'a> {
     pub(super) heads: &'a BTreeSet<(Kind, String)>,
     /// What does not run on what the project's manifests promise.
     pub(super) beyond: &'a [String],
+    /// What its publisher advises against.
+    pub(super) deprecated: &'a [String],
     /// One line for each advisory that was closed: its id and what it is about.
     pub(super) notes: &'a std::collections::BTreeMap<String, String>,
     pub(super) complete: bool,
@@ -148,6 +150,10 @@ impl Facts<'_> {
         if !self.beyond.is_empty() {
             writeln!(out, "\n### Beyond the runtimes that the manifests promise\n")?;
             write_list(out, self.beyond.iter().map(|told| line(told)))?;
+        }
+        if !self.deprecated.is_empty() {
+            writeln!(out, "\n### Deprecated by their publishers\n")?;
+            write_list(out, self.deprecated.iter().map(|told| line(told)))?;
         }
         let closed = self.closed();
         if !closed.is_empty() {

@@ -127,8 +127,8 @@ async fn choose(
     let mut behind = None;
     for (at, from) in places {
         let ecosystem = work.checkout.places()[*at].ecosystem;
-        let runtimes = work.update_runtimes(*at, &published, from);
-        let newer = Rules { ecosystem, runtimes }.newer(from, &published, bounds);
+        let runtimes = work.update_runtimes(*at, &published, (&asked.package, from));
+        let newer = Rules { ecosystem, runtimes: &runtimes }.newer(from, &published, bounds);
         if let Some((version, bar)) = newer.behind
             && let Some(why) = bar.why()
         {

@@ -82,16 +82,25 @@ impl Policy {
 
     /// What asks for a change, nearest to the project's own manifests first.
     pub(super) fn findings(&self, work: &Work<'_>, at: usize) -> Vec<Finding> {
-        let place = &work.checkout.places()[at];
-        let graph = work.checkout.graph(at);
-        let depth = depths(&graph);
+        self.findings_of(
+            work.context.advisories,
+            &work.checkout.places()[at],
+            &work.checkout.graph(at),
+        )
+    }
+
+    /// The same of any graph of a project.
+    pub(super) fn findings_of(
+        &self,
+        advisories: &dyn Advisories,
+        place: &Place<'_>,
+        graph: &Graph,
+    ) -> Vec<Finding> {
+        let depth = depths(graph);
         let mut found = Vec::new();
-        for (id, package) in registry_packages(&graph) {
-            let matching = work.context.advisories.matching(
-                place.project.ecosystem,
-                &package.name,
-                &package.version,
-            );
+        for (id, package) in registry_packages(graph) {
+            let matching =
+                advisories.matching(place.project.ecosystem, &package.name, &package.version);
             let asks = matching.into_iter().filter(|m| self.aside(package, m).is_none());
             let advisories: BTreeSet<String> = asks.map(|m| m.id).collect();
             if !advisories.is_empty() {
@@ -129,6 +138,18 @@ impl Policy {
         }
     }
 
+    /// Keeps what the advisories that match now are about.
+    pub(super) fn note(work: &mut Work<'_>, at: usize) {
+        let kind = work.checkout.places()[at].project.ecosystem;
+        let graph = work.checkout.graph(at);
+        for package in graph.packages.iter().filter(|p| p.source != Source::Workspace) {
+            let advisories = work.context.advisories;
+            for matched in advisories.matching(kind, &package.name, &package.version) {
+                work.notes.insert(matched.id, matched.summary);
+            }
+        }
+    }
+
     /// What matches and asks for no change, or cannot be changed because it is from no registry.
     pub(super) fn set_aside(&self, work: &mut Work<'_>, at: usize) {
         let place = &work.checkout.places()[at];
@@ -139,7 +160,6 @@ impl Policy {
                 continue;
             }
             for matched in work.context.advisories.matching(kind, &package.name, &package.version) {
-                work.notes.insert(matched.id.clone(), matched.summary.clone());
                 let (why, detail) = match (&package.source, self.aside(package, &matched)) {
                     (_, Some((why, ""))) => (why, matched.summary.clone()),
                     (_, Some((why, detail))) => (why, detail.to_owned()),

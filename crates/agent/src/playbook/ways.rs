@@ -3,13 +3,13 @@
 //! For every version of the package that is out of the advisories' reach, the parents that exclude it are raised
 //! to their nearest version that admits it, and their parents likewise. Ways that leave every manifest as it is
 //! come first, then smaller steps of what is raised, then fewer packages, then lower versions. What breaks the project's
-//! promise of a runtime comes after all that keeps it, a step back after everything, and a version that leaves some of
-//! the advisories open after that.
+//! promise of a runtime comes after all that keeps it, what its publisher advises against or holds back after that, a
+//! step back after everything, and a version that leaves some of the advisories open after that.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use domain::dependency::{UpdateKind, Why};
-use toolbox::dependencies::choose::{Bar, Fixes, Rules};
+use toolbox::dependencies::choose::{self, Bar, Fixes, Misgiving, Rules};
 use toolbox::dependencies::{Bump, Graph, PackageId, Published, Source};
 
 use super::Work;
@@ -32,6 +32,8 @@ pub(super) struct Way {
     /// Advisories that stay open.
     partial: usize,
     downgrade: bool,
+    /// What speaks against the version of the vulnerable package, or of what is raised for it.
+    misgiving: Misgiving,
     /// Does not run on what the project's manifests promise.
     beyond: bool,
     /// A manifest has to change.
@@ -41,8 +43,9 @@ pub(super) struct Way {
 }
 
 impl Way {
-    fn rank(&self) -> (usize, bool, bool, bool, UpdateKind, usize) {
-        (self.partial, self.downgrade, self.beyond, self.edits, self.step, self.bumps.len())
+    fn rank(&self) -> impl Ord + use<> {
+        let doubts = (self.partial, self.downgrade, self.misgiving, self.beyond);
+        (doubts, self.edits, self.step, self.bumps.len())
     }
 
     /// The same with parents that go before.
@@ -84,7 +87,7 @@ pub(super) async fn ways(
         .of(kind, &finding.package)
         .await
         .map_err(|error| NoWay { why: Why::Unreadable, detail: error.to_string() })?;
-    let runtimes = work.runtimes.clone();
+    let runtimes = work.runtimes_of(at, &published, (&finding.package, &finding.version));
     let rules = Rules { ecosystem: place.ecosystem, runtimes: &runtimes };
     let advisories = work.context.advisories;
     let open = |version: &str| policy.open(advisories, place, &finding.package, version);
@@ -207,11 +210,25 @@ impl Search<'_, '_> {
         Ok(Way {
             step: steps.max().unwrap_or(UpdateKind::Patch),
             edits: bumps.iter().any(|bump| self.edits(bump)),
+            misgiving: self.misgiving(&bumps).await,
             beyond: self.is_beyond(&bumps).await,
             downgrade: back == Some(std::cmp::Ordering::Less),
             partial: 0,
             bumps,
         })
+    }
+
+    /// The worst that speaks against what is moved.
+    async fn misgiving(&mut self, bumps: &[Bump]) -> Misgiving {
+        let kind = self.work.checkout.places()[self.at].project.ecosystem;
+        let mut worst = Misgiving::None;
+        for bump in bumps {
+            let Ok(published) = self.work.catalog.of(kind, &bump.package).await else { continue };
+            let to = published.iter().find(|p| p.version == bump.to);
+            let of = |to| choose::misgiving(&bump.from, to, &published);
+            worst = worst.max(to.map_or(Misgiving::None, of));
+        }
+        worst
     }
 
     /// Whether a bump goes beyond what the project's manifests promise to run on.
@@ -262,13 +279,10 @@ impl Search<'_, '_> {
         let advisories = self.work.context.advisories;
         let open = |version: &str| self.policy.open(advisories, place, &above.name, version);
         let before = open(&above.version);
-        let clean: Vec<String> = self
-            .rules
-            .usable_above(at, &published)
-            .into_iter()
-            .filter(|p| open(&p.version).is_subset(&before))
-            .map(|p| p.version.clone())
-            .collect();
+        let mut clean = self.rules.usable_above(at, &published);
+        clean.retain(|p| open(&p.version).is_subset(&before));
+        clean.sort_by_key(|p| choose::misgiving(&above.version, p, &published));
+        let clean: Vec<String> = clean.into_iter().map(|p| p.version.clone()).collect();
         let mut is_unknown = false;
         for nearest in clean.chunks(DESCRIBED_AT_ONCE) {
             self.work.catalog.describe(kind, &above.name, nearest).await;

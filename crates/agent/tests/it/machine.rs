@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use agent::context::{Advisories, Context, Match, Previous, Versions};
 use agent::outcome::Outcome;
-use agent::playbook::Playbook;
+use agent::playbook::{Memo, Playbook};
 use agent::port::{Workspace, WorkspaceError};
 use domain::agent::{
     Grouping, Playbook as Settings, RemediationSettings, UpdateLevel, UpdateSettings,
@@ -16,13 +16,18 @@ use domain::exec::{Exec, ExecResult, Exit};
 use domain::{Clock as _, RepoPath};
 use toolbox::dependencies::cargo::Cargo;
 use toolbox::dependencies::npm::Npm;
+use toolbox::dependencies::python::Python;
 use toolbox::dependencies::{Ecosystem, Published};
 use toolbox::files::{Content, FileSet};
 use toolbox::registry::cargo::CargoIndex;
 use toolbox::registry::npm::NpmRegistry;
+use toolbox::registry::python::SimpleIndex;
 use toolbox::registry::{
     Client, Endpoint, Registry as _, RegistryError, Settings as ClientSettings,
 };
+
+/// Prints the index that this host's pip asks.
+const PIP_INDEX: &str = "from pip._internal.commands import create_command as c; print(c('install').parse_args([])[0].index_url)";
 
 /// A checkout in a folder that goes away.
 #[derive(Debug)]
@@ -76,32 +81,38 @@ impl Checkout {
     }
 
     pub(crate) async fn remediate(&self) -> Outcome {
-        self.run(Settings::Remediation(RemediationSettings {
+        self.remediate_with(&Memo::default()).await
+    }
+
+    /// The same with the package managers' answers kept.
+    pub(crate) async fn remediate_with(&self, memo: &Memo) -> Outcome {
+        let settings = Settings::Remediation(RemediationSettings {
             development: true,
             ignore: Vec::new(),
             ignore_advisories: Vec::new(),
             ecosystems: Vec::new(),
-        }))
-        .await
+        });
+        self.run_with(settings, &[], (None, memo)).await
     }
 
     /// The attempt after one that broke these checks.
     pub(crate) async fn update_again(&self, checks: &[Check], previous: &Previous) -> Outcome {
         let settings = Settings::Updates(updates(UpdateLevel::Minor));
-        self.run_with(settings, checks, Some(previous)).await
+        self.run_with(settings, checks, (Some(previous), &Memo::default())).await
     }
 
     async fn run(&self, settings: Settings) -> Outcome {
-        self.run_with(settings, &[], None).await
+        self.run_with(settings, &[], (None, &Memo::default())).await
     }
 
     async fn run_with(
         &self,
         settings: Settings,
         checks: &[Check],
-        previous: Option<&Previous>,
+        (previous, memo): (Option<&Previous>, &Memo),
     ) -> Outcome {
-        let ecosystems: [&dyn Ecosystem; 2] = [&Cargo, &Npm];
+        let python = Python::default();
+        let ecosystems: [&dyn Ecosystem; 3] = [&Cargo, &Npm, &python];
         let files = files(self.folder.path(), &ecosystems);
         let client = Client::new(ClientSettings {
             cache_dir: self.cache.path().to_owned(),
@@ -113,9 +124,12 @@ impl Checkout {
         .unwrap();
         let base = self.sh("npm config get registry").await.trim().trim_end_matches('/').to_owned();
         let endpoint = Endpoint { ecosystem: Kind::Npm, base, authorization: None };
+        let base = self.sh(&format!("python3 -c \"{PIP_INDEX}\"")).await.trim().to_owned();
+        let simple = Endpoint { ecosystem: Kind::Python, base, authorization: None };
         let registries = Registries {
             cargo: CargoIndex::new(client.clone(), CargoIndex::default_endpoint()),
-            npm: NpmRegistry::new(client, endpoint),
+            npm: NpmRegistry::new(client.clone(), endpoint),
+            python: SimpleIndex::new(client, simple),
         };
         let known = Known { advisories: self.advisories.clone() };
         let context = Context {
@@ -127,7 +141,7 @@ impl Checkout {
             checks,
             previous,
             earlier: &[],
-            memo: &agent::playbook::Memo::default(),
+            memo,
             proposed: &[],
             answers: &[],
         };
@@ -173,6 +187,7 @@ pub(crate) fn files(root: &Path, ecosystems: &[&dyn Ecosystem]) -> FileSet {
 struct Registries {
     cargo: CargoIndex,
     npm: NpmRegistry,
+    python: SimpleIndex,
 }
 
 #[async_trait::async_trait]
@@ -181,7 +196,7 @@ impl Versions for Registries {
         match kind {
             Kind::Cargo => self.cargo.versions(package).await,
             Kind::Npm => self.npm.versions(package).await,
-            Kind::Python => unreachable!("not among the ecosystems"),
+            Kind::Python => self.python.versions(package).await,
         }
     }
 }
@@ -193,7 +208,10 @@ struct Known {
 
 impl Advisories for Known {
     fn matching(&self, _: Kind, package: &str, version: &str) -> Vec<Match> {
-        let version = semver::Version::parse(version).unwrap();
+        // `3.4` of Python is 3.4.0.
+        let dots = version.matches('.').count();
+        let padded = format!("{version}{}", ".0".repeat(2_usize.saturating_sub(dots)));
+        let version = semver::Version::parse(&padded).unwrap();
         let hits = self.advisories.iter().filter(|(_, name, range)| {
             *name == package && semver::VersionReq::parse(range).unwrap().matches(&version)
         });

@@ -3,4 +3,5 @@
 
 mod javascript;
 mod machine;
+mod python;
 mod rust;

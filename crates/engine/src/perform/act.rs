@@ -3,12 +3,13 @@
 use agent::context::{Answered, Context, Earlier, Failure, Previous};
 use agent::outcome::{BrainError, Ending, Outcome};
 use agent::playbook::Playbook;
-use domain::MachineId;
 use domain::agent::{Brain, Grouping, Playbook as Playbooks};
 use domain::check::Check;
 use domain::dependency::{Left, Update, Why};
+use domain::{CommitId, MachineId};
 use runs::Done;
 use serde_json::json;
+use toolbox::files::FileSet;
 
 use super::{Stage, StepError};
 use crate::audit::Note;
@@ -35,13 +36,15 @@ pub(super) async fn act(stage: &mut Stage<'_>, id: MachineId) -> Result<Done, St
     let base = stage.base()?;
     let files = stage.base_files(&base).await?;
     let knowledge = Knowledge::gather(stage, &files).await?;
-    let machine = stage.launch(id).await?;
-    stage.facts.machines.acted = Some(id);
-    stage.check_out(&*machine, &base).await?;
-    let mut outcome = think(stage, &knowledge, &files, &*machine).await?;
+    let worked = work(stage, id, (&base, &files), &knowledge).await;
+    let mut outcome = match worked {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            keep_known(stage, &knowledge, &files, &error);
+            return Err(error);
+        }
+    };
     no_false_green(&mut outcome);
-    stage.house.failpoint.hit("brain-done");
-    stage.house.keep_machine(machine);
     let ending = outcome.ending;
     let title = outcome.title.clone();
     record(stage, outcome);
@@ -58,10 +61,26 @@ pub(super) async fn act(stage: &mut Stage<'_>, id: MachineId) -> Result<Done, St
     }
 }
 
+/// The machine is kept where the brain came to its end.
+async fn work(
+    stage: &mut Stage<'_>,
+    id: MachineId,
+    (base, files): (&CommitId, &FileSet),
+    knowledge: &Knowledge,
+) -> Result<Outcome, StepError> {
+    let machine = stage.launch(id).await?;
+    stage.facts.machines.acted = Some(id);
+    stage.check_out(&*machine, base).await?;
+    let outcome = think(stage, knowledge, files, &*machine).await?;
+    stage.house.failpoint.hit("brain-done");
+    stage.house.keep_machine(machine);
+    Ok(outcome)
+}
+
 async fn think(
     stage: &Stage<'_>,
     knowledge: &Knowledge,
-    files: &toolbox::files::FileSet,
+    files: &FileSet,
     machine: &dyn sandbox::port::Machine,
 ) -> Result<Outcome, StepError> {
     let workspace = MachineWorkspace {
@@ -94,6 +113,23 @@ async fn think(
     };
     let Brain::Playbook(playbook) = &stage.agent()?.brain;
     Ok(Playbook::new(playbook.clone()).run(&context, &workspace).await?)
+}
+
+/// What is known of the repository where the work on it does not come to its end, for the report if the run ends so.
+fn keep_known(stage: &mut Stage<'_>, knowledge: &Knowledge, files: &FileSet, error: &StepError) {
+    let Brain::Playbook(playbook) = &stage.agent.brain;
+    let playbook = Playbook::new(playbook.clone());
+    let (ecosystems, advisories) = (knowledge.ecosystems(), knowledge.advisories());
+    let mut left = playbook.known(files, &ecosystems, advisories, &error.reason);
+    for left in &mut left {
+        left.detail = governance::text::plain(&left.detail);
+    }
+    let note = Note::new("brain.unfinished", "the work did not come to its end")
+        .fact("left", left.len())
+        .payload("left", json!(left).to_string().into_bytes());
+    stage.note(note);
+    let title = governance::text::plain(&error.reason);
+    stage.facts.outcome = Some(OutcomeFacts { left, title, ..OutcomeFacts::default() });
 }
 
 /// Nothing to do is not said over what could not be read.

@@ -3,7 +3,7 @@
 //! Two questions are answered here. *How far can this package be raised?* ([`Rules::newer`], newest first) and
 //! *which versions of it are out of every advisory's reach?* ([`Rules::fixes`], nearest first). Both skip what
 //! was taken back, what cannot be installed, and pre-releases unless the current version is one; and both
-//! remember why, so that a report can say it.
+//! remember why, so that a report can say it. What its publisher advises against comes behind the rest.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -96,6 +96,18 @@ pub struct Fix {
     pub open: BTreeSet<String>,
 }
 
+/// What speaks against a version that can be used, the worse the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Misgiving {
+    /// Nothing.
+    #[default]
+    None,
+    /// Above what the registry marks as current.
+    Preview,
+    /// Its publisher advises against it, and not against the current version in the same words.
+    Deprecated,
+}
+
 /// The versions that close advisories of a package, and what stands in the way of others.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Fixes {
@@ -115,18 +127,28 @@ impl Rules<'_> {
         });
         above.reverse();
         let mut newer = Newer::default();
+        let mut deprecated = Vec::new();
         // What the definition keeps out is said only where nothing else keeps a nearer version out.
         let (mut kept_out, mut beyond) = (None, None);
         for version in above {
             let step = self.kind(current, &version.version);
             let bar = match step > bounds.largest() {
-                true if self.unusable(current, version).is_some_and(|bar| bar.why().is_none()) => {
+                true if self
+                    .bar(current, version, published)
+                    .is_some_and(|b| b.why().is_none()) =>
+                {
                     continue;
                 }
                 true => Some(Bar::OutsideLevel(step)),
-                false => self.unusable(current, version).or_else(|| too_young(version, bounds)),
+                false => {
+                    self.bar(current, version, published).or_else(|| too_young(version, bounds))
+                }
             };
             let slot = match &bar {
+                None if misgiving(current, version, published) == Misgiving::Deprecated => {
+                    deprecated.push(version.version.clone());
+                    continue;
+                }
                 None => {
                     newer.candidates.push(version.version.clone());
                     continue;
@@ -139,6 +161,7 @@ impl Rules<'_> {
                 slot.get_or_insert((version.version.clone(), bar));
             }
         }
+        newer.candidates.extend(deprecated);
         newer.behind = kept_out.or(beyond);
         newer
     }
@@ -184,7 +207,7 @@ impl Rules<'_> {
         let mut above = self.sorted(published, |version| {
             self.ecosystem.compare(version, current) == Some(Ordering::Greater)
         });
-        above.retain(|version| self.unusable(current, version).is_none());
+        above.retain(|version| self.bar(current, version, published).is_none());
         above
     }
 
@@ -206,15 +229,18 @@ impl Rules<'_> {
         kept
     }
 
+    /// Why a version is not raised to where nothing calls for it: what can be used may still be a mere preview.
+    fn bar(&self, current: &str, version: &Published, published: &[Published]) -> Option<Bar> {
+        let preview = misgiving(current, version, published) == Misgiving::Preview;
+        self.unusable(current, version).or(preview.then_some(Bar::Prerelease))
+    }
+
     fn unusable(&self, current: &str, version: &Published) -> Option<Bar> {
         if version.yanked {
             return Some(Bar::Yanked);
         }
         if self.ecosystem.is_prerelease(&version.version) && !self.ecosystem.is_prerelease(current)
         {
-            return Some(Bar::Prerelease);
-        }
-        if version.preview {
             return Some(Bar::Prerelease);
         }
         if !version.has_files {
@@ -231,6 +257,19 @@ impl Bounds {
             UpdateLevel::Minor => UpdateKind::Minor,
             UpdateLevel::Major => UpdateKind::Major,
         }
+    }
+}
+
+/// What speaks against a version, and not against the current one as well.
+pub fn misgiving(current: &str, version: &Published, published: &[Published]) -> Misgiving {
+    let current = published.iter().find(|p| p.version == current);
+    let is_new = |deprecated| current.is_none_or(|p| p.deprecated.as_ref() != Some(deprecated));
+    if version.deprecated.as_ref().is_some_and(is_new) {
+        return Misgiving::Deprecated;
+    }
+    match version.preview && !current.is_some_and(|p| p.preview) {
+        true => Misgiving::Preview,
+        false => Misgiving::None,
     }
 }
 

@@ -155,6 +155,8 @@ pub struct Published {
     /// Published for trying only, though its number does not say so: above the registry's own mark of what is
     /// current (npm: above the `latest` tag). Always false for registries without such a mark.
     pub preview: bool,
+    /// What its publisher says against using it (npm: `deprecated`); it can be installed all the same.
+    pub deprecated: Option<String>,
 }
 
 /// The runtimes of the machine, as their own `--version` says: `1.95.0`, `20.20.2`, `3.11.7`.

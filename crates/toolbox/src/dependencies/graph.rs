@@ -2,6 +2,8 @@
 
 use domain::RepoPath;
 
+use super::ecosystem::{Refusal, Runtimes};
+
 /// Names a package in one [`Graph`]: its place in `packages`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PackageId(pub usize);
@@ -15,6 +17,17 @@ pub struct Graph {
     pub direct: Vec<Requirement>,
     /// False where versions are known for direct requirements only (pins without a lock file).
     pub whole: bool,
+    /// Parts of the project that no versions were found for, though they were for the rest.
+    pub unresolved: Vec<Unresolved>,
+}
+
+/// A part of a project that the package manager finds no versions for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unresolved {
+    /// Which part, for a person: "the extra `docs`".
+    pub part: String,
+    /// What the package manager says.
+    pub refusal: Refusal,
 }
 
 impl Graph {
@@ -89,4 +102,15 @@ pub struct Requirement {
     pub development: bool,
     /// Where the package comes from; only [`Source::Registry`] is ever changed.
     pub source: Source,
+    /// Where it counts, if that is not on the machine at hand.
+    pub elsewhere: Option<Elsewhere>,
+}
+
+/// Where a requirement counts that does not count on the machine at hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The condition as written.
+    pub condition: String,
+    /// The runtimes that it counts with, oldest first; empty where the machine's own is one of them, or none is known.
+    pub runtimes: Vec<Runtimes>,
 }

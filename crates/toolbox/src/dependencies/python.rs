@@ -4,7 +4,10 @@
 //! machine (`python/resolve.py`). `uv.lock` is written by uv itself.
 
 mod commands;
+mod condition;
 mod discover;
+mod kept;
+mod parts;
 mod plan;
 mod pyproject;
 mod range;
@@ -105,6 +108,10 @@ impl Ecosystem for Python {
 
     fn unblock(&self, refusal: &Refusal) -> Vec<Bump> {
         refusal::unblock(&refusal.quote)
+    }
+
+    fn restored(&self, before: &str, after: &str) -> Option<String> {
+        kept::restored(before, after)
     }
 
     fn compare(&self, a: &str, b: &str) -> Option<Ordering> {

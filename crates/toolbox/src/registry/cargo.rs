@@ -127,6 +127,7 @@ impl Row<'_> {
             requires,
             has_files: true,
             preview: false,
+            deprecated: None,
         }
     }
 }
@@ -174,6 +175,7 @@ mod tests {
                 ],
                 has_files: true,
                 preview: false,
+                deprecated: None,
             },
             Published {
                 version: "1.1.0-rc.1",
@@ -189,6 +191,7 @@ mod tests {
                 requires: [],
                 has_files: true,
                 preview: false,
+                deprecated: None,
             },
         ]
         "#);

@@ -4,8 +4,8 @@
 //! instead. They are raised to their newest usable version, and, once that is accepted, lowered by halving to the
 //! nearest version that is.
 
-use toolbox::dependencies::choose::Rules;
-use toolbox::dependencies::{Bump, Source};
+use toolbox::dependencies::choose::{self, Misgiving, Rules};
+use toolbox::dependencies::{Bump, Published, Source};
 
 use super::{Project, Refused};
 use crate::outcome::BrainError;
@@ -93,7 +93,11 @@ impl Project<'_, '_> {
             |version: &str| self.policy.open(self.work.context.advisories, place, name, version);
         let before = open(&package.version);
         let usable = rules.usable_above(&package.version, &published);
-        let clean = usable.into_iter().filter(|p| open(&p.version).is_subset(&before));
+        let advised = |p: &&Published| {
+            choose::misgiving(&package.version, p, &published) != Misgiving::Deprecated
+        };
+        let usable = usable.into_iter().filter(advised);
+        let clean = usable.filter(|p| open(&p.version).is_subset(&before));
         let versions: Vec<String> = clean.take(VERSIONS_MAX).map(|p| p.version.clone()).collect();
         let at = versions.len().checked_sub(1)?;
         Some(Holder { package: name.to_owned(), from: package.version.clone(), versions, at })

@@ -39,6 +39,61 @@ fn a_fixed_version_that_does_not_run_here_is_passed_over() {
 }
 
 #[test]
+fn what_its_publisher_advises_against_is_no_fix_where_another_is_there() {
+    let world = World::default()
+        .versions("a", &["0.9.0", "1.0.0", "1.0.1", "1.1.0"])
+        .advisory("X-1", "a", "=1.0.0")
+        .with("a", "1.0.1", |p| p.deprecated = Some("it is broken".to_owned()));
+    check(&world.remediate("a ^1.0\n", "a 1.0.0\n"), &["Changed", "a 1.0.0 -> 1.1.0 closes X-1"]);
+    let world = world.advisory("X-2", "a", "=1.1.0");
+    let shown = world.remediate("a ^1.0\n", "a 1.0.0\n");
+    check(&shown, &["Changed", "a 1.0.0 -> 1.0.1 closes X-1"]);
+    assert!(shown.outcome.body.contains("a 1.0.1: it is broken"), "{}", shown.outcome.body);
+}
+
+#[test]
+fn what_is_above_the_mark_of_the_current_version_is_a_fix_before_a_step_back_is() {
+    let world = World::default()
+        .versions("a", &["1.0.0", "1.1.0", "1.1.1"])
+        .advisory("X-1", "a", "=1.1.0")
+        .with("a", "1.1.1", |p| p.preview = true);
+    check(&world.remediate("a ^1.0\n", "a 1.1.0\n"), &["Changed", "a 1.1.0 -> 1.1.1 closes X-1"]);
+}
+
+#[test]
+fn a_fix_of_what_counts_with_another_runtime_runs_on_that() {
+    let world = World::default()
+        .publish("a", "1.0.0@0.4", "")
+        .publish("a", "1.0.1@0.6", "")
+        .publish("a", "1.1.0@0.5", "")
+        .advisory("X-1", "a", "<1.0.1");
+    let shown = world.remediate("a ^1.0 on=0.5\n", "a 1.0.0\n");
+    check(&shown, &["Changed", "a 1.0.0 -> 1.1.0 closes X-1"]);
+    let shown = world.remediate("a ^1.0\n", "a 1.0.0\n");
+    check(&shown, &["Changed", "a 1.0.0 -> 1.0.1 closes X-1"]);
+}
+
+#[test]
+fn what_is_told_and_not_acted_upon_is_told_of_the_versions_at_the_end() {
+    let mut world = World::default()
+        .versions("a", &["1.0.0", "1.0.1"])
+        .advisory("X-1", "a", "<1.0.1")
+        .advisory("X-2", "a", "<1.0.1")
+        .advisory("X-3", "a", ">=1.0.1");
+    for advisory in &mut world.advisories[1..] {
+        advisory.3 = true;
+    }
+    check(
+        &world.remediate("a ^1.0\n", "a 1.0.0\n"),
+        &[
+            "Changed",
+            "a 1.0.0 -> 1.0.1 closes X-1",
+            "left X-3 a 1.0.1: Informational: what X-3 is about",
+        ],
+    );
+}
+
+#[test]
 fn when_no_fixed_version_runs_here_that_is_the_reason() {
     let world = World::default()
         .publish("a", "1.0.0", "")

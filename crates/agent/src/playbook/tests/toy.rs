@@ -1,6 +1,6 @@
 //! An invented ecosystem with its registry, its package manager and its advisories, all in memory.
 //!
-//! Manifest `toy.txt`: one `name range [dev] [git]` a line. Lock `toy.lock`: one `name version [dep@version ..]` a line,
+//! Manifest `toy.txt`: one `name range [dev] [git] [on=runtime]` a line. Lock `toy.lock`: one `name version [dep@version ..]` a line,
 //! written by the package manager `toy move name from to ..`, which keeps what is locked wherever it may.
 
 use std::cmp::Ordering;
@@ -16,8 +16,8 @@ use domain::exec::{Exec, ExecResult, Exit};
 use domain::{RepoPath, Timestamp};
 use semver::{Version, VersionReq};
 use toolbox::dependencies::{
-    Bump, Discovery, Ecosystem, FileEdit, Graph, Package, PackageId, Plan, PlanError, Project,
-    Published, ReadError, Refusal, RefusalKind, Requirement, Runtimes, Source,
+    Bump, Discovery, Ecosystem, Elsewhere, FileEdit, Graph, Package, PackageId, Plan, PlanError,
+    Project, Published, ReadError, Refusal, RefusalKind, Requirement, Runtimes, Source,
 };
 use toolbox::files::{Content, FileSet};
 use toolbox::registry::{RegistryError, Requires};
@@ -83,7 +83,15 @@ impl World {
             requires: requires.map(|(n, r)| (n.to_owned(), r.to_owned())).collect(),
             has_files: true,
             preview: false,
+            deprecated: None,
         });
+        self
+    }
+
+    /// What is published of a version besides.
+    pub(super) fn with(mut self, name: &str, version: &str, set: impl Fn(&mut Published)) -> Self {
+        let all = self.registry.get_mut(name).into_iter().flatten();
+        all.filter(|p| p.version == version).for_each(set);
         self
     }
 
@@ -355,6 +363,12 @@ fn read_manifest(text: &str) -> Vec<(String, String, bool, bool)> {
         .collect()
 }
 
+/// The only runtime that the requirement of a line counts with: `a ^1.0 on=5`.
+fn on_line(manifest: &str, line: u64) -> Option<String> {
+    let line = (1..).zip(manifest.lines()).find(|(at, _)| *at == line)?.1;
+    line.split_whitespace().find_map(|word| word.strip_prefix("on=")).map(str::to_owned)
+}
+
 impl Ecosystem for Toy {
     fn kind(&self) -> Kind {
         Kind::Cargo
@@ -383,7 +397,8 @@ impl Ecosystem for Toy {
     }
 
     fn graph(&self, _: &Project, files: &FileSet, _: Option<&[u8]>) -> Result<Graph, ReadError> {
-        let manifest = read_manifest(files.text(&path_of("toy.txt"))?);
+        let manifest_text = files.text(&path_of("toy.txt"))?;
+        let manifest = read_manifest(manifest_text);
         let text = files.text(&path_of("toy.lock"))?;
         if text.contains("<<<<<<<") {
             return Err(ReadError::Malformed {
@@ -433,8 +448,13 @@ impl Ecosystem for Toy {
             line: Some(line),
             development: *dev,
             source: if *git { Source::Other("git".to_owned()) } else { Source::Registry },
+            elsewhere: on_line(manifest_text, line).map(|runtime| Elsewhere {
+                condition: format!("runtime {runtime}"),
+                runtimes: vec![Runtimes { rust: Some(runtime), ..Runtimes::default() }],
+            }),
         });
-        Ok(Graph { packages: packages.collect(), direct: direct.collect(), whole: true })
+        let (packages, direct) = (packages.collect(), direct.collect());
+        Ok(Graph { packages, direct, whole: true, unresolved: Vec::new() })
     }
 
     fn plan(

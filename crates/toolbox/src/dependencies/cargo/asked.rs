@@ -116,6 +116,7 @@ fn asked(folder: &RepoPath, stated: &Stated, development: bool) -> Asked {
             line: Some(stated.line),
             development,
             source,
+            elsewhere: None,
         },
         span: stated.span.clone(),
     }

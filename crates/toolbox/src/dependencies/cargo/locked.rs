@@ -25,7 +25,7 @@ pub(super) fn graph(
     let manifest = manifest_of(&project.root);
     let Some(resolved) = resolved else {
         let direct = requirements.asked.into_iter().map(|asked| asked.requirement).collect();
-        return Ok(Graph { packages: Vec::new(), direct, whole: false });
+        return Ok(Graph { packages: Vec::new(), direct, whole: false, unresolved: Vec::new() });
     };
     let path = project.root.join(LOCK).expect("a plain name leads nowhere else");
     let text = std::str::from_utf8(resolved).map_err(|_| ReadError::Malformed {
@@ -88,7 +88,7 @@ fn from_lock(
         }
         direct.push(requirement);
     }
-    Ok(Graph { packages, direct, whole: true })
+    Ok(Graph { packages, direct, whole: true, unresolved: Vec::new() })
 }
 
 /// Marks what manifests name, and says which packages are reached without a development requirement.

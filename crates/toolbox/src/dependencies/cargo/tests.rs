@@ -211,7 +211,7 @@ mod graph {
             let Package { name, version, source, .. } = package;
             writeln!(shown, "{name} {version} {source:?}{direct}{development}").unwrap();
         }
-        for Requirement { package, alias, range, manifest, line, development, source } in
+        for Requirement { package, alias, range, manifest, line, development, source, .. } in
             &graph.direct
         {
             let alias = alias.as_ref().map_or(String::new(), |alias| format!(" as {alias}"));

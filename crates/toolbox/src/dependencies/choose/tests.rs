@@ -10,19 +10,20 @@ use super::{Bounds, Rules};
 use crate::dependencies::cargo::Cargo;
 use crate::dependencies::{Published, Runtimes};
 
-/// `!` before a version means yanked; `@1.99` behind it the runtime that it wants.
+/// `!` before a version means yanked, `?` deprecated, `+` above what is marked as current; `@1.99` behind it the runtime that it wants.
 fn published(list: &str) -> Vec<Published> {
     list.split_whitespace()
         .map(|word| {
             let (word, runtime) = word.split_once('@').unwrap_or((word, ""));
             Published {
-                version: word.trim_start_matches('!').to_owned(),
+                version: word.trim_start_matches(['!', '?', '+']).to_owned(),
                 yanked: word.starts_with('!'),
                 published_at: Some(Timestamp::from_millis(5_000)),
                 runtime: (!runtime.is_empty()).then(|| runtime.to_owned()),
                 requires: Vec::new(),
                 has_files: true,
-                preview: false,
+                preview: word.starts_with('+'),
+                deprecated: word.starts_with('?').then(|| "it is broken".to_owned()),
             }
         })
         .collect()
@@ -81,6 +82,25 @@ fn what_keeps_a_nearer_version_out_is_said_before_the_level() {
         &bounds(UpdateLevel::Minor, 0),
         "1.1.0 | 1.2.0: it needs Rust 1.90, and here is 1.80.0",
     );
+}
+
+#[test]
+fn what_is_above_the_mark_of_the_current_one_is_no_update_unless_the_locked_one_is_too() {
+    check_newer("1.0.0", "1.0.0 1.1.0 +1.2.0", &bounds(UpdateLevel::Minor, 0), "1.1.0");
+    check_newer("1.1.0", "1.0.0 +1.1.0 +1.2.0", &bounds(UpdateLevel::Minor, 0), "1.2.0");
+    check_fixes("1.1.0", "1.0.0 1.1.0 +1.2.0", &[("X", "1.1.0")], "1.2.0 1.0.0 |  | ");
+}
+
+#[test]
+fn what_its_publisher_advises_against_comes_last() {
+    check_newer(
+        "1.0.0",
+        "1.0.0 1.1.0 ?1.2.0 1.1.5",
+        &bounds(UpdateLevel::Minor, 0),
+        "1.1.5 1.1.0 1.2.0",
+    );
+    // All of them in the same words: the locked one is no better.
+    check_newer("1.0.0", "?1.0.0 1.1.0 ?1.2.0", &bounds(UpdateLevel::Minor, 0), "1.2.0 1.1.0");
 }
 
 #[test]

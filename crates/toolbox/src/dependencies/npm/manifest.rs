@@ -143,6 +143,7 @@ impl Manifest {
             line: Some(ask.line),
             development: ask.section == Section::Dev,
             source: ask.source.clone(),
+            elsewhere: None,
         })
     }
 }

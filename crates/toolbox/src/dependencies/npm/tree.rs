@@ -114,9 +114,16 @@ impl Tree {
         match &self.lock {
             Some(lock) => {
                 self.check_agreement(lock)?;
-                Ok(Graph { packages: self.locked(lock), direct, whole: true })
+                Ok(Graph {
+                    packages: self.locked(lock),
+                    direct,
+                    whole: true,
+                    unresolved: Vec::new(),
+                })
             }
-            None => Ok(Graph { packages: self.pinned(), direct, whole: false }),
+            None => {
+                Ok(Graph { packages: self.pinned(), direct, whole: false, unresolved: Vec::new() })
+            }
         }
     }
 

@@ -11,6 +11,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::discover::PYPROJECT;
+use super::parts::Part;
+use super::requirements::Ask;
 use super::tree::Manifest;
 use super::version;
 use crate::dependencies::{Bump, Project};
@@ -40,27 +42,53 @@ fn seen_from(folder: &RepoPath, path: &RepoPath) -> String {
     format!("{here}{}{below}", "../".repeat(above))
 }
 
-/// The arguments for each set that is installed together: files that nobody includes.
-fn roots(project: &Project, manifests: &[Manifest]) -> Vec<Vec<String>> {
+/// What pip is asked to install in one go.
+#[derive(Debug, Serialize)]
+struct Root {
+    /// Which part of the project, for a person.
+    part: String,
+    arguments: Vec<String>,
+    /// What of it is installed apart, where pip finds no versions for all of it: what everything needs first.
+    apart: Vec<Self>,
+}
+
+impl Root {
+    fn new(part: &str, arguments: Vec<String>, apart: Vec<Self>) -> Self {
+        Self { part: part.to_owned(), arguments, apart }
+    }
+
+    fn of_file(file: String) -> Self {
+        Self::new(&file.clone(), vec!["-r".to_owned(), file], Vec::new())
+    }
+
+    /// The requirements of a `pyproject.toml`.
+    fn of_project(manifest: &Manifest) -> Self {
+        let argument = |ask: &Ask| {
+            let extras = match ask.extras.as_slice() {
+                [] => String::new(),
+                extras => format!("[{}]", extras.join(",")),
+            };
+            let marker = ask.marker.as_ref().map(|marker| format!("; {marker}"));
+            format!("{}{extras}{}{}", ask.package, ask.range, marker.unwrap_or_default())
+        };
+        let from_index = |ask: &&Ask| ask.source == crate::dependencies::Source::Registry;
+        let all = manifest.asks.iter().filter(from_index).map(argument).collect();
+        let part = |part: &Part| {
+            let asks = part.asks.iter().filter_map(|at| manifest.asks.get(*at));
+            Self::new(&part.name, asks.filter(from_index).map(argument).collect(), Vec::new())
+        };
+        let apart = if manifest.parts.len() > 1 { manifest.parts.as_slice() } else { &[] };
+        Self::new(PYPROJECT, all, apart.iter().map(part).collect())
+    }
+}
+
+/// Each set that is installed together: files that nobody includes.
+fn roots(project: &Project, manifests: &[Manifest]) -> Vec<Root> {
     let folder = folder(project);
     let mut roots = Vec::new();
     for manifest in manifests {
         if manifest.path.file_name() == PYPROJECT {
-            let asks = manifest
-                .asks
-                .iter()
-                .filter(|ask| ask.source == crate::dependencies::Source::Registry);
-            roots.push(
-                asks.map(|ask| {
-                    let extras = if ask.extras.is_empty() {
-                        String::new()
-                    } else {
-                        format!("[{}]", ask.extras.join(","))
-                    };
-                    format!("{}{extras}{}", ask.package, ask.range)
-                })
-                .collect(),
-            );
+            roots.push(Root::of_project(manifest));
             continue;
         }
         let included = manifests
@@ -71,13 +99,13 @@ fn roots(project: &Project, manifests: &[Manifest]) -> Vec<Vec<String>> {
             manifests.iter().any(|other| other.path.as_str().strip_suffix(".txt") == Some(stem))
         });
         if !included && !compiled {
-            roots.push(vec!["-r".to_owned(), seen_from(&folder, &manifest.path)]);
+            roots.push(Root::of_file(seen_from(&folder, &manifest.path)));
         }
     }
     if roots.is_empty() {
-        roots.extend(manifests.first().map(|m| vec!["-r".to_owned(), seen_from(&folder, &m.path)]));
+        roots.extend(manifests.first().map(|m| Root::of_file(seen_from(&folder, &m.path))));
     }
-    roots.retain(|root| !root.is_empty());
+    roots.retain(|root| !root.arguments.is_empty());
     roots
 }
 
@@ -153,12 +181,18 @@ pub(super) fn fetch_uv(wanted: Option<&str>) -> Exec {
         .with_env("PIP_BREAK_SYSTEM_PACKAGES", "1")
 }
 
-/// Has uv move locked packages, and nothing else.
-pub(super) fn lock(project: &Project, bumps: &[Bump]) -> Exec {
-    let mut argv = vec!["uv".to_owned(), "lock".to_owned()];
+/// Has uv move locked packages, and nothing else, with whichever Python of the machine the project admits: what
+/// `.python-version` pins is for running, and may not be here.
+pub(super) fn lock(project: &Project, python: Option<&str>, bumps: &[Bump]) -> Exec {
+    let is_range = |text: &&str| VersionSpecifiers::from_str(text).is_ok_and(|all| !all.is_empty());
+    let python = python.map(str::trim).filter(is_range).unwrap_or("python3");
+    let argv = ["uv", "lock", "--python", python];
+    let mut argv: Vec<String> = argv.map(str::to_owned).into();
     for bump in bumps {
         argv.push("--upgrade-package".to_owned());
         argv.push(format!("{}=={}", bump.package, bump.to));
     }
-    Exec::new(argv, "move locked packages").in_folder(project.root.clone())
+    Exec::new(argv, "move locked packages")
+        .in_folder(project.root.clone())
+        .with_env("UV_PYTHON_DOWNLOADS", "never")
 }

@@ -8,7 +8,7 @@ use domain::RepoPath;
 use super::commands::{self, Mark};
 use super::requirements::Ask;
 use super::tree::{self, Manifest};
-use super::{pyproject, range, version};
+use super::{pyproject, range, uv, version};
 use crate::dependencies::{Bump, FileEdit, Graph, Plan, PlanError, Project, ReadError, Source};
 use crate::files::FileSet;
 
@@ -61,7 +61,8 @@ pub(super) fn plan(
             let read = |path: &RepoPath| pyproject::read(files, path).ok()?.required_uv;
             let wanted = project.manifests.first().and_then(read);
             plan.commands.push(commands::fetch_uv(wanted.as_deref()));
-            plan.commands.push(commands::lock(project, &bumps));
+            let python = uv::python(files, lock)?;
+            plan.commands.push(commands::lock(project, python.as_deref(), &bumps));
             plan.writes.push(lock.clone());
         }
         // Whether pip takes it is what reading the graph again asks.

@@ -6,6 +6,7 @@ use domain::RepoPath;
 use pep508_rs::VersionOrUrl;
 use toml_edit::{Document, Item, Value};
 
+use super::parts::{List, Lists, Part};
 use super::requirements::{Ask, Index, specifier, without_credentials};
 use super::version;
 use crate::dependencies::{ReadError, Source};
@@ -15,6 +16,8 @@ use crate::files::FileSet;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Pyproject {
     pub(super) asks: Vec<Ask>,
+    /// What is installed together: what is needed at run time, then the same with each extra and each group.
+    pub(super) parts: Vec<Part>,
     /// `requires-python`, verbatim.
     pub(super) python: Option<String>,
     /// `required-version` of `tool.uv`, verbatim.
@@ -56,17 +59,27 @@ pub(super) fn parse(path: &RepoPath, text: &str) -> Result<Pyproject, ReadError>
     let mut found = Pyproject::default();
     let mut reader = Reader { path, text, sources: sources(at(&["tool", "uv", "sources"])) };
     found.python = at(&["project", "requires-python"]).and_then(Item::as_str).map(str::to_owned);
-    reader.list(at(&["project", "dependencies"]), false, &mut found.asks)?;
+    let own = at(&["project", "name"]).and_then(Item::as_str).and_then(version::normalised);
+    let mut lists = Lists::default();
+    let listed = reader.list(at(&["project", "dependencies"]), false, &mut lists.asks)?;
+    lists.add(List::RunTime, listed);
     for key in ["optional-dependencies", "dependency-groups"] {
         let groups = if key == "dependency-groups" { at(&[key]) } else { at(&["project", key]) };
         for (name, list) in groups.and_then(Item::as_table_like).into_iter().flat_map(|t| t.iter())
         {
             let development =
                 key == "dependency-groups" || DEVELOPMENT.contains(&name.to_lowercase().as_str());
-            reader.list(Some(list), development, &mut found.asks)?;
+            let name = version::normalised(name).unwrap_or_else(|| name.to_owned());
+            let which =
+                if key == "dependency-groups" { List::Group(name) } else { List::Extra(name) };
+            let listed = reader.list(Some(list), development, &mut lists.asks)?;
+            lists.add(which, listed);
         }
     }
-    reader.list(at(&["tool", "uv", "dev-dependencies"]), true, &mut found.asks)?;
+    let listed = reader.list(at(&["tool", "uv", "dev-dependencies"]), true, &mut lists.asks)?;
+    lists.add(List::OfUv, listed);
+    found.parts = lists.parts(own.as_deref());
+    found.asks = lists.asks;
     let required = at(&["tool", "uv", "required-version"]).and_then(Item::as_str);
     found.required_uv = required.map(str::to_owned);
     found.indexes = indexes(text, at(&["tool", "uv"]));
@@ -164,8 +177,9 @@ impl Reader<'_> {
         list: Option<&Item>,
         development: bool,
         asks: &mut Vec<Ask>,
-    ) -> Result<(), ReadError> {
-        let Some(item) = list else { return Ok(()) };
+    ) -> Result<Vec<String>, ReadError> {
+        let mut included = Vec::new();
+        let Some(item) = list else { return Ok(included) };
         let malformed = |line, reason: &str| ReadError::Malformed {
             path: self.path.clone(),
             line,
@@ -179,12 +193,14 @@ impl Reader<'_> {
         })?;
         for value in list {
             // `{ include-group = ".." }`: the group itself is read in its own place.
-            if value.is_inline_table() {
+            if let Some(table) = value.as_inline_table() {
+                let group = table.get("include-group").and_then(Value::as_str);
+                included.extend(group.and_then(version::normalised));
                 continue;
             }
             asks.push(self.ask(value, development)?);
         }
-        Ok(())
+        Ok(included)
     }
 
     fn ask(&self, value: &Value, development: bool) -> Result<Ask, ReadError> {
@@ -219,7 +235,18 @@ impl Reader<'_> {
             _ => spec.get(inner).unwrap_or_default().to_owned(),
         };
         let extras = requirement.extras.iter().map(ToString::to_string).collect();
-        Ok(Ask { package, range, span, hashes: Vec::new(), extras, line, development, source })
+        let marker = super::requirement::marker(spec).filter(|_| source == Source::Registry);
+        Ok(Ask {
+            package,
+            range,
+            span,
+            hashes: Vec::new(),
+            extras,
+            marker,
+            line,
+            development,
+            source,
+        })
     }
 }
 

@@ -24,6 +24,12 @@ const NETWORK: [&str; 12] = [
 ];
 /// No file of the version fits the Python at hand: what uv says about one first, and then as a conflict.
 const OTHER_PYTHON: &str = "does not satisfy Python";
+/// uv finds no Python that it could work with.
+const NO_PYTHON: [&str; 3] = [
+    "No interpreter found",
+    "Failed to inspect Python interpreter",
+    "incompatible with the project's Python requirement",
+];
 /// pip's mode for files that pin everything by hashes (<https://pip.pypa.io/en/stable/topics/secure-installs/>).
 const HASHES: [&str; 2] = [
     "In --require-hashes mode, all requirements must have their versions pinned",
@@ -45,6 +51,15 @@ const NOT_INSTALLABLE: [&str; 7] = [
     "is not a supported wheel",
 ];
 
+/// What pip said of requirements that it finds no versions for.
+pub(super) fn of_pip(said: &str) -> Refusal {
+    let command = Exec::new(["python3"], "resolve versions");
+    let stderr = said.as_bytes().to_vec();
+    let failed =
+        ExecResult { exit: Exit::Code(1), stdout: Vec::new(), stderr, dropped_bytes: 0, millis: 0 };
+    refusal(&command, &failed)
+}
+
 /// What a failed command means.
 pub(super) fn refusal(command: &Exec, result: &ExecResult) -> Refusal {
     let text = format!("{}\n{}", result.stdout_text(), result.stderr_text());
@@ -54,10 +69,10 @@ pub(super) fn refusal(command: &Exec, result: &ExecResult) -> Refusal {
         || says(&["No module named pip", "uv: command not found", "python3: command not found"]);
     let kind = if missing {
         RefusalKind::ToolMissing
-    } else if says(&NETWORK) {
+    } else if says(&NETWORK) && !says(&NO_PYTHON) {
         // Without an answer pip ends with "no matching distribution" as well.
         RefusalKind::Network
-    } else if says(&[OTHER_PYTHON]) || no_such_version(command, &text) {
+    } else if says(&[OTHER_PYTHON]) || says(&NO_PYTHON) || no_such_version(command, &text) {
         RefusalKind::NotInstallable
     } else if says(&CONSTRAINT) || says(&HASHES) {
         RefusalKind::Constraint

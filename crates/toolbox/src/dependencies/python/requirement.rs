@@ -12,6 +12,12 @@ pub(crate) fn parse(text: &str) -> Result<Requirement<VerbatimUrl>, String> {
     Requirement::from_str(text).map_err(|error| error.message.to_string())
 }
 
+/// The condition of a requirement on a package of an index, as written.
+pub(crate) fn marker(text: &str) -> Option<String> {
+    let (_, marker) = text.split_once(';')?;
+    Some(marker.trim().to_owned()).filter(|marker| !marker.is_empty())
+}
+
 /// `pep508_rs` 0.9.2 takes `name.` and `name[extra-]` for granted and panics on them.
 fn names_are_whole(text: &str) -> bool {
     let of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');

@@ -49,6 +49,8 @@ pub(super) struct Ask {
     pub(super) hashes: Vec<Range<usize>>,
     /// The extras that are asked for.
     pub(super) extras: Vec<String>,
+    /// The condition under which it counts, as written.
+    pub(super) marker: Option<String>,
     pub(super) line: u64,
     /// Needed for tests, builds or documents alone.
     pub(super) development: bool,
@@ -203,6 +205,7 @@ impl RequirementsFile {
             span: base + span.start..base + span.end,
             hashes: hashes(options, base + options_at),
             extras: requirement.extras.iter().map(ToString::to_string).collect(),
+            marker: super::requirement::marker(spec),
             line: logical.line,
             development: false,
             source: Source::Registry,
@@ -260,6 +263,7 @@ fn other(text: &str, what: String, line: u64) -> Ask {
         span: 0..0,
         hashes: Vec::new(),
         extras: Vec::new(),
+        marker: None,
         line,
         development: false,
         source: Source::Other(what),

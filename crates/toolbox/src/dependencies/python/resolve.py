@@ -20,40 +20,64 @@ if order["local"] or order["omitted"]:
         with open(path, "w", encoding="utf-8", newline="") as file:
             file.write("\n".join(lines))
 reports = []
-code = 0
+unresolved = []
+STEPS = ("Looking in ", "Collecting ", "Downloading ", "Using cached ", "Obtaining ", "Preparing ", "Defaulting to user ",
+         "Installing build ", "Getting requirements ", "INFO: ", "Requirement already ", "Ignoring ")
+
+
+class Refused(Exception):
+    pass
+
+
+def resolve(arguments, answer):
+    # What a conflict is caused by, pip tells only where it is not quiet.
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed",
+               "--progress-bar", "off", "--disable-pip-version-check", "--report", answer.name] + arguments
+    done = subprocess.run(command, cwd=here, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        told = done.stdout.decode("utf-8", "replace").splitlines()
+        said = "\n".join(line for line in told if not line.lstrip().startswith(STEPS))
+        raise Refused(done.returncode, said)
+    with open(answer.name, encoding="utf-8") as file:
+        report = json.load(file)
+    # Descriptions and classifiers are most of a report, and of no use here.
+    return {
+        "environment": report.get("environment"),
+        "install": [
+            {
+                "name": item["metadata"]["name"],
+                "version": item["metadata"]["version"],
+                "requires": item["metadata"].get("requires_dist", []),
+                "extras": item.get("requested_extras", []),
+                "elsewhere": item["download_info"]["url"] if item.get("is_direct") else None,
+            }
+            for item in report["install"]
+        ],
+    }
+
+
 try:
     answer = tempfile.NamedTemporaryFile(prefix="hob-pip-", suffix=".json")
     for root in order["roots"]:
-        # What a conflict is caused by, pip tells only where it is not quiet.
-        command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed",
-                   "--progress-bar", "off", "--disable-pip-version-check", "--report", answer.name] + root
-        done = subprocess.run(command, cwd=here, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if done.returncode:
-            code = done.returncode
-            told = done.stdout.decode("utf-8", "replace").splitlines()
-            steps = ("Looking in ", "Collecting ", "Downloading ", "Using cached ", "Obtaining ", "Preparing ",
-                     "Installing build ", "Getting requirements ", "INFO: ", "Requirement already ")
-            print("\n".join(line for line in told if not line.lstrip().startswith(steps)), file=sys.stderr)
-            break
-        with open(answer.name, encoding="utf-8") as file:
-            report = json.load(file)
-        # Descriptions and classifiers are most of a report, and of no use here.
-        reports.append({
-            "environment": report.get("environment"),
-            "install": [
-                {
-                    "name": item["metadata"]["name"],
-                    "version": item["metadata"]["version"],
-                    "requires": item["metadata"].get("requires_dist", []),
-                    "extras": item.get("requested_extras", []),
-                    "elsewhere": item["download_info"]["url"] if item.get("is_direct") else None,
-                }
-                for item in report["install"]
-            ],
-        })
+        try:
+            reports.append(resolve(root["arguments"], answer))
+            continue
+        except Refused:
+            if not root["apart"]:
+                raise
+        # Not all of it at once: the first part is what every other one needs as well.
+        for at, part in enumerate(root["apart"]):
+            try:
+                if part["arguments"]:
+                    reports.append(resolve(part["arguments"], answer))
+            except Refused as refused:
+                if at == 0:
+                    raise
+                unresolved.append({"part": part["part"], "said": refused.args[1]})
+except Refused as refused:
+    print(refused.args[1], file=sys.stderr)
+    sys.exit(refused.args[0])
 finally:
     if scratch:
         shutil.rmtree(scratch, ignore_errors=True)
-if code == 0:
-    json.dump({"hob": 1, "reports": reports}, sys.stdout)
-sys.exit(code)
+json.dump({"hob": 1, "reports": reports, "unresolved": unresolved}, sys.stdout)

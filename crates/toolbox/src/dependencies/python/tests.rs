@@ -131,7 +131,39 @@ fn a_line_that_is_no_requirement_is_named_and_the_rest_goes_on() {
     let names: Vec<&str> = graph.packages.iter().map(|p| p.name.as_str()).collect();
     assert_eq!(names, ["a", "c"]);
     let resolve = python().resolve(&found.projects[0], &files).unwrap();
-    insta::assert_snapshot!(resolve.argv[3], @r#"{"roots":[["-r","requirements.txt"]],"local":false,"omitted":[{"file":"requirements.txt","lines":[[2,3]]}]}"#);
+    insta::assert_snapshot!(resolve.argv[3], @r#"{"roots":[{"part":"requirements.txt","arguments":["-r","requirements.txt"],"apart":[]}],"local":false,"omitted":[{"file":"requirements.txt","lines":[[2,3]]}]}"#);
+}
+
+#[test]
+fn a_project_s_own_extras_are_never_looked_up_and_conditions_are_kept() {
+    let text = r#"[project]
+name = "My_Own"
+dependencies = ["a==1", "w>=300; sys_platform == 'win32'"]
+[project.optional-dependencies]
+test = ["b"]
+dev = ["my-own[test]", "c[x]<2"]
+[dependency-groups]
+all = [{ include-group = "lint" }, "d"]
+lint = ["e"]
+"#;
+    let files = tree(&[("pyproject.toml", text)]);
+    let project = &python().discover(&files).projects[0];
+    let resolve = python().resolve(project, &files).unwrap();
+    let order: serde_json::Value = serde_json::from_str(&resolve.argv[3]).unwrap();
+    let shown = |root: &serde_json::Value| format!("{}: {}", root["part"], root["arguments"]);
+    let root = &order["roots"][0];
+    let apart = root["apart"].as_array().unwrap();
+    let lines: Vec<String> = std::iter::once(root).chain(apart).map(shown).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    "pyproject.toml": ["a==1","w>=300; sys_platform == 'win32'","b","c[x]<2","d","e"]
+    "`dependencies`": ["a==1","w>=300; sys_platform == 'win32'"]
+    "the extra `test`": ["a==1","w>=300; sys_platform == 'win32'","b"]
+    "the extra `dev`": ["a==1","w>=300; sys_platform == 'win32'","b","c[x]<2"]
+    "the group `all`": ["a==1","w>=300; sys_platform == 'win32'","d","e"]
+    "the group `lint`": ["a==1","w>=300; sys_platform == 'win32'","e"]
+    "#);
+    let graph = python().graph(project, &files, None).unwrap();
+    assert_eq!(graph.direct.iter().filter(|d| d.source == Source::Workspace).count(), 1);
 }
 
 #[test]
@@ -306,7 +338,7 @@ fn a_uv_lock_is_the_whole_graph() {
     let plan =
         python().plan(project, &files, &graph, &[bump("requests", "2.29.0", "2.32.3")]).unwrap();
     assert_eq!(plan.edits[0].text, PYPROJECT.replace("<2.30", "<2.33"));
-    insta::assert_snapshot!(plan.commands[1].display(), @"uv lock --upgrade-package requests==2.32.3");
+    insta::assert_snapshot!(plan.commands[1].display(), @"uv lock --python python3 --upgrade-package requests==2.32.3");
     assert_eq!(plan.commands[0].argv[4], "uv");
     for (wanted, asked) in
         [("0.5.1", "uv==0.5.1"), (">=0.5,<9", "uv>=0.5,<9"), (" @ http://x", "uv")]

@@ -6,9 +6,12 @@ use domain::RepoPath;
 use pep508_rs::{ExtraName, MarkerEnvironment, Requirement, VerbatimUrl, VersionOrUrl};
 use serde::Deserialize;
 
+use super::parts::Part;
 use super::requirements::{self, Ask, Unread};
-use super::{discover, pyproject, version};
-use crate::dependencies::{self, Graph, Package, PackageId, Project, ReadError, Source};
+use super::{condition, discover, pyproject, refusal, version};
+use crate::dependencies::{
+    self, Graph, Package, PackageId, Project, ReadError, Source, Unresolved,
+};
 use crate::files::FileSet;
 
 /// The requirements of one manifest.
@@ -16,6 +19,8 @@ use crate::files::FileSet;
 pub(super) struct Manifest {
     pub(super) path: RepoPath,
     pub(super) asks: Vec<Ask>,
+    /// What of it is installed together; a requirements file is one whole.
+    pub(super) parts: Vec<Part>,
     /// Whether building something of the checkout is part of installing it.
     pub(super) has_local: bool,
     /// The files that it includes.
@@ -42,6 +47,7 @@ pub(super) fn manifests(
                 path: path.clone(),
                 foreign: serving.filter_map(|index| index.place.foreign(own)).next(),
                 asks: manifest.asks,
+                parts: manifest.parts,
                 has_local: false,
                 includes: Vec::new(),
                 unread: Vec::new(),
@@ -56,6 +62,7 @@ pub(super) fn manifests(
             foreign: file.indexes.iter().find_map(|index| index.foreign(own)),
             unread: file.unread,
             asks: file.asks,
+            parts: Vec::new(),
             has_local: file.has_local,
             includes,
         });
@@ -81,6 +88,7 @@ impl Ask {
             line: Some(self.line),
             development: self.development,
             source: self.source.clone(),
+            elsewhere: None,
         }
     }
 }
@@ -89,6 +97,15 @@ impl Ask {
 #[derive(Debug, Deserialize)]
 struct Resolved {
     reports: Vec<Report>,
+    #[serde(default)]
+    unresolved: Vec<Refused>,
+}
+
+/// A part that pip finds no versions for.
+#[derive(Debug, Deserialize)]
+struct Refused {
+    part: String,
+    said: String,
 }
 
 /// What pip would install for one file.
@@ -119,9 +136,17 @@ pub(super) fn graph(
 ) -> Result<Graph, ReadError> {
     let manifests = manifests(project, files, own)?;
     let mut graph = Graph { whole: resolved.is_some(), ..Graph::default() };
+    let place = project.manifests.first().cloned().unwrap_or_default();
+    let resolved = resolved.map(|bytes| read(bytes, &place)).transpose()?;
+    let environment = resolved.as_ref().and_then(|resolved| resolved.reports.first());
+    let environment = environment.map(|report| &report.environment);
     for manifest in &manifests {
         for ask in &manifest.asks {
-            graph.direct.push(ask.requirement(&manifest.path));
+            let condition = ask.marker.as_deref().zip(environment);
+            let elsewhere = condition.and_then(|(marker, here)| condition::elsewhere(marker, here));
+            graph
+                .direct
+                .push(dependencies::Requirement { elsewhere, ..ask.requirement(&manifest.path) });
             let Some(pin) = version::pinned(&ask.range) else { continue };
             let known =
                 graph.packages.iter_mut().find(|p| p.name == ask.package && p.version == pin);
@@ -139,20 +164,25 @@ pub(super) fn graph(
             }
         }
     }
-    if let Some(bytes) = resolved {
-        let place = project.manifests.first().cloned().unwrap_or_default();
-        let resolved: Resolved =
-            serde_json::from_slice(bytes).map_err(|error| ReadError::Malformed {
-                path: place.clone(),
-                line: None,
-                reason: format!("pip's report about it is not understood: {error}"),
-            })?;
+    if let Some(resolved) = resolved {
         for report in &resolved.reports {
             add(&mut graph, report, &place);
         }
         label(&mut graph);
+        let unresolved = resolved.unresolved.into_iter();
+        graph.unresolved = unresolved
+            .map(|one| Unresolved { refusal: refusal::of_pip(&one.said), part: one.part })
+            .collect();
     }
     Ok(graph)
+}
+
+fn read(bytes: &[u8], place: &RepoPath) -> Result<Resolved, ReadError> {
+    serde_json::from_slice(bytes).map_err(|error| ReadError::Malformed {
+        path: place.clone(),
+        line: None,
+        reason: format!("pip's report about it is not understood: {error}"),
+    })
 }
 
 /// Adds what pip would install, with who asks for whom.

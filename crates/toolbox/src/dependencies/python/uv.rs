@@ -18,6 +18,9 @@ const FORMAT: u64 = 1;
 #[derive(Debug, Deserialize)]
 struct Lock {
     version: u64,
+    /// What all members admit.
+    #[serde(rename = "requires-python")]
+    python: Option<String>,
     #[serde(default, rename = "package")]
     packages: Vec<Locked>,
 }
@@ -85,6 +88,11 @@ fn read(files: &FileSet, path: &RepoPath) -> Result<Lock, ReadError> {
         )));
     }
     Ok(lock)
+}
+
+/// The Pythons that a lock was made for.
+pub(super) fn python(files: &FileSet, path: &RepoPath) -> Result<Option<String>, ReadError> {
+    Ok(read(files, path)?.python)
 }
 
 /// The manifests of a lock's members, the root's own first.

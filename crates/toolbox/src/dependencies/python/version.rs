@@ -94,7 +94,7 @@ pub(super) fn runs_on(published: &Published, runtimes: &Runtimes) -> Result<(), 
     if range.contains(&version.only_release()) {
         return Ok(());
     }
-    Err(format!("it wants Python {}; Python {} is here", wanted.trim(), python.trim()))
+    Err(format!("it wants Python {}, and has to run on Python {}", wanted.trim(), python.trim()))
 }
 
 #[cfg(test)]

@@ -6,12 +6,16 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use domain::Timestamp;
+use domain::limit::head_chars;
 use nodejs_semver::Version;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::dependencies::Published;
 use crate::registry::RegistryError;
+
+/// The most that is kept of what a publisher says against a version.
+const DEPRECATED_MAX_CHARS: usize = 300;
 
 #[derive(Deserialize)]
 struct Packument<'a> {
@@ -33,6 +37,7 @@ struct Release<'a> {
     requires: Pairs<'a, Text<'a>>,
     optional: Pairs<'a, Text<'a>>,
     peer: Pairs<'a, Text<'a>>,
+    deprecated: Option<Cow<'a, str>>,
     has_tarball: bool,
 }
 
@@ -47,6 +52,8 @@ struct Fields<'a> {
     #[serde(borrow, default, rename = "peerDependencies")]
     peer: Pairs<'a, Text<'a>>,
     #[serde(borrow, default)]
+    deprecated: Text<'a>,
+    #[serde(borrow, default)]
     dist: Pairs<'a, Text<'a>>,
 }
 
@@ -59,6 +66,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Release<'a> {
             requires: fields.dependencies,
             optional: fields.optional,
             peer: fields.peer,
+            // npm takes an empty text back.
+            deprecated: fields.deprecated.0.filter(|text| !text.trim().is_empty()),
             has_tarball: fields.dist.0.get("tarball").is_some_and(|text| text.0.is_some()),
         })
     }
@@ -96,6 +105,7 @@ pub(super) fn published(package: &str, body: &[u8]) -> Result<Vec<Published>, Re
             version: version.into_owned(),
             yanked: false,
             has_files: release.has_tarball,
+            deprecated: release.deprecated.as_deref().map(shown),
             runtime: release.node.as_deref().map(str::to_owned),
             requires: release.requires(),
         });
@@ -105,6 +115,12 @@ pub(super) fn published(package: &str, body: &[u8]) -> Result<Vec<Published>, Re
     }
     versions.sort_by(|a, b| a.version.cmp(&b.version));
     Ok(versions)
+}
+
+/// What a publisher wrote, in one line for a person.
+fn shown(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    head_chars(&words.join(" "), DEPRECATED_MAX_CHARS)
 }
 
 impl Release<'_> {

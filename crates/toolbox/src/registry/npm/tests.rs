@@ -15,11 +15,11 @@ const PACKUMENT: &str = r#"{
   "versions": {
     "1.0.0": { "name": "@acme/demo", "version": "1.0.0", "engines": ["node >= 0.8"], "dependencies": [],
                "dist": { "tarball": "http://localhost/demo-1.0.0.tgz", "signatures": [{ "keyid": "k" }] } },
-    "1.1.0": { "version": "1.1.0", "engines": { "node": ">=18", "npm": ">=9" }, "deprecated": "use 2",
+    "1.1.0": { "version": "1.1.0", "engines": { "node": ">=18", "npm": ">=9" }, "deprecated": " use 2\n instead",
                "dependencies": { "a": "^1", "b": "npm:c@~2" }, "optionalDependencies": { "b": "npm:c@~2", "d": "*" },
                "devDependencies": { "e": "1" }, "peerDependencies": { "f": "1" },
                "dist": { "tarball": "http://localhost/demo-1.1.0.tgz", "unpackedSize": 12 } },
-    "2.0.0": { "version": "2.0.0", "dist": {} },
+    "2.0.0": { "version": "2.0.0", "deprecated": "", "dist": {} },
     "not a version": {}
   },
   "time": { "created": "2020-01-01T00:00:00.000Z", "1.0.0": "2020-01-02T00:00:00.000Z", "1.1.0": "2021-05-04T03:02:01.000000+00:00" },
@@ -49,6 +49,8 @@ async fn each_version_is_told_with_what_counts() {
             ("2.0.0", false, true, false, None),
         ]
     );
+    let deprecated: Vec<_> = versions.iter().map(|v| v.deprecated.as_deref()).collect();
+    assert_eq!(deprecated, [None, Some("use 2 instead"), None]);
     let requires = [("a", "^1"), ("b", "npm:c@~2"), ("d", "*"), ("f", "1")];
     assert_eq!(versions[1].requires, requires.map(|(name, range)| (name.into(), range.into())));
     assert_eq!(versions[1].published_at, Timestamp::parse_rfc3339("2021-05-04T03:02:01Z"));

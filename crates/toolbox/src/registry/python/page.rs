@@ -175,6 +175,7 @@ fn published(package: &str, files: Vec<File>) -> Result<Vec<Published>, Registry
             requires: Vec::new(),
             has_files: true,
             preview: false,
+            deprecated: None,
         });
         if one.runtime.is_none() || (one.yanked && !is_yanked) {
             one.runtime = file.requires_python.or(one.runtime.take());

@@ -120,6 +120,8 @@ impl Checkout {
     /// Moves packages: the graph afterwards, or what was said against it.
     pub(super) fn moved(&self, bumps: &[Bump]) -> Result<Graph, Refusal> {
         let plan = self.plan(bumps).expect("it can be planned");
+        let before: Vec<_> =
+            plan.writes.iter().map(|path| (path.clone(), self.read(path.as_str()))).collect();
         for edit in &plan.edits {
             self.write(edit.path.as_str(), &edit.text);
         }
@@ -128,6 +130,12 @@ impl Checkout {
             if !done.success() {
                 return Err(self.python.refusal(command, &done));
             }
+        }
+        for path in &plan.writes {
+            let now = self.read(path.as_str());
+            let before = before.iter().find(|(known, _)| known == path);
+            let kept = before.and_then(|(_, before)| self.python.restored(before, &now));
+            self.write(path.as_str(), &kept.unwrap_or(now));
         }
         self.graph()
     }

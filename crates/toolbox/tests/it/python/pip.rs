@@ -48,6 +48,27 @@ fn pins_ranges_includes_and_constraints_move_to_the_byte() {
 }
 
 #[test]
+fn an_extra_that_does_not_resolve_does_not_hide_the_rest() {
+    let text = r#"[project]
+name = "hob-no-such-project"
+dependencies = ["idna==3.4", "pywin32>=300; sys_platform == 'no-such-platform'"]
+[project.optional-dependencies]
+test = ["six==1.16.0"]
+all = ["hob-no-such-project[test]", "pip==0.0.0.1"]
+"#;
+    let checkout = Checkout::new(&[("pyproject.toml", text)]);
+    let graph = checkout.graph().unwrap();
+    assert_eq!(locked(&graph), ["idna 3.4", "pip 0.0.0.1", "six 1.16.0"]);
+    let [unresolved] = graph.unresolved.as_slice() else { panic!("{:?}", graph.unresolved) };
+    assert_eq!(unresolved.part, "the extra `all`");
+    assert_eq!(unresolved.refusal.kind, RefusalKind::NotInstallable);
+    let elsewhere = graph.direct[1].elsewhere.as_ref().expect("it does not count here");
+    assert_eq!(elsewhere.condition, "sys_platform == 'no-such-platform'");
+    let after = checkout.moved(&[bump("idna", "3.4", "3.7")]).unwrap();
+    assert_eq!(locked(&after), ["idna 3.7", "pip 0.0.0.1", "six 1.16.0"]);
+}
+
+#[test]
 fn a_conflict_names_the_holder() {
     let checkout = Checkout::new(&[("requirements.txt", "requests==2.25.0\nidna==2.9\n")]);
     let held = checkout.moved(&[bump("idna", "2.9", "3.7")]).unwrap_err();

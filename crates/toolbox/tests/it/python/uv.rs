@@ -65,6 +65,22 @@ fn uv_moves_what_is_asked_for_and_nothing_else() {
         Checkout::new(&[("pyproject.toml", manifest), ("uv.lock", &lock)]).at_home(home.path());
     let after = bare.moved(&[bump("six", "1.15.0", "1.16.0")]).unwrap();
     assert_eq!(locked(&after), ["bare 0.1", "six 1.16.0"]);
+    // A lock as an older uv writes it: without a revision and without times.
+    let text = bare.read("uv.lock");
+    assert!(!text.contains("upload-time") && !text.contains("revision"), "{text}");
+    bare.succeed(&["uv", "lock", "--check"]);
+    // What the project runs on is not here, and nobody fetches it.
+    bare.write(".python-version", "3.99\n");
+    let after = bare.moved(&[bump("six", "1.16.0", "1.17.0")]).unwrap();
+    assert_eq!(locked(&after), ["bare 0.1", "six 1.17.0"]);
+    let moved = bare.read("uv.lock");
+    let differs = moved.lines().zip(text.lines()).filter(|(a, b)| a != b).count();
+    assert_eq!((moved.lines().count(), differs), (text.lines().count(), 3), "{moved}");
+    for path in ["pyproject.toml", "uv.lock"] {
+        bare.write(path, &bare.read(path).replace(">=3.9", ">=3.99"));
+    }
+    let nowhere = bare.moved(&[bump("six", "1.17.0", "1.16.0")]).unwrap_err();
+    assert_eq!(nowhere.kind, RefusalKind::NotInstallable, "{}", nowhere.quote);
 
     let files = [
         ("pyproject.toml", pin(ROOT)),

@@ -113,6 +113,7 @@ fn engines_are_asked_of_node() {
             requires: vec![],
             has_files: true,
             preview: false,
+            deprecated: None,
         };
         let runtimes = Runtimes { node: Some(node.into()), ..Runtimes::default() };
         Npm.runs_on(&published, &runtimes)
