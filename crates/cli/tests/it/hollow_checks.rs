@@ -75,6 +75,28 @@ fn a_command_that_runs_no_test_any_more_is_broken_and_one_that_runs_fewer_is_tol
 }
 
 #[test]
+fn a_check_that_passes_no_test_and_a_manifest_that_none_installs_are_for_people() {
+    let example = r#"{ "dependencies": { "inherits": "2.0.3" } }"#;
+    let manifests = [("examples/x/package.json", example), ("package.json", ALONE)];
+    let house = with_package(&manifests, ("test.js", "console.log('TAP version 13\\n1..0');\n"));
+    let report = update(&house);
+    assert_eq!(
+        (&report["outcome"], &report["complete"]),
+        (&"proposed".into(), &false.into()),
+        "{report:#}"
+    );
+    assert_eq!(report["checks"][0]["outcome"], "nothing_tested", "{report:#}");
+    assert_eq!(report["verdict"]["decision"], "needs_approval", "{report:#}");
+    let findings = report["verdict"]["findings"].to_string();
+    for words in ["nothing was tested", "examples/x/package.json` is changed, and no check"] {
+        assert!(findings.contains(words), "{words}: {report:#}");
+    }
+    let id = report["proposal"]["id"].as_str().unwrap();
+    let shown = house.hob(&["review", "show", id]).expect(0).out;
+    assert!(shown.contains("nothing was tested"), "{shown}");
+}
+
+#[test]
 fn a_check_that_is_red_before_and_after_without_a_word_is_not_called_held() {
     let house = with_package(&[("package.json", ALONE)], ("test.js", "process.exit(1);\n"));
     let report = update(&house);

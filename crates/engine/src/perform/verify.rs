@@ -21,6 +21,9 @@ use crate::progress::Progress;
 /// The most tests of one kind that a check's result names; the rest is counted.
 const NAMES_MAX: usize = 200;
 
+/// The longest reason why a check says nothing, in characters.
+const REASON_MAX_CHARS: usize = 500;
+
 /// The checks that the base commit, or the definition, names.
 pub(super) fn checks(stage: &Stage<'_>, files: &FileSet) -> Result<Detected, StepError> {
     let named = &stage.agent()?.checks;
@@ -40,7 +43,15 @@ pub(super) async fn verify(
     let base = stage.base()?;
     let head = stage.head()?;
     let files = stage.base_files(&base).await?;
-    let detected = checks(stage, &files)?;
+    let mut detected = checks(stage, &files)?;
+    if !detected.checks.is_empty() {
+        let change = stage.change(&base, &head).await?;
+        let changed = change.files.iter().map(|file| &file.path);
+        let untested = detected.not_installed(changed).into_iter();
+        let told: Vec<String> =
+            untested.map(|path| format!("`{path}` is changed, and no check installs it")).collect();
+        detected.left_out.extend(told);
+    }
     stage.facts.checks.clear();
     stage.facts.checks_incomplete = !detected.left_out.is_empty();
     for line in detected.left_out.iter().chain(&detected.notes) {
@@ -162,7 +173,8 @@ fn report(
     excerpt: String,
 ) -> CheckReport {
     let outcome = comparison.outcome();
-    let mut notes = notes(check, comparison.notes, comparison.not_compared);
+    let says_nothing = comparison.not_compared.or(comparison.could_not_run);
+    let mut notes = notes(check, comparison.notes, says_nothing);
     let mut named = |names: Vec<String>, what: &str| {
         let (names, more) = bounded(names);
         if more > 0 {
@@ -185,13 +197,18 @@ fn report(
     }
 }
 
-fn notes(check: &Check, told: Vec<String>, not_compared: Option<String>) -> Vec<String> {
+fn notes(check: &Check, told: Vec<String>, says_nothing: Option<String>) -> Vec<String> {
+    // A reason may be a program's own words, in lines.
+    let says_nothing = says_nothing.map(|why| {
+        let line = why.split_whitespace().collect::<Vec<_>>().join(" ");
+        domain::limit::head_chars(&line, REASON_MAX_CHARS)
+    });
     let narrowed = check.narrower.as_ref().filter(|narrower| **narrower == check.command);
     let narrowed = narrowed.map(|_| {
         "of the workspace only the default members are tested: on the base the whole is red and names no test"
             .to_owned()
     });
-    told.into_iter().chain(not_compared).chain(narrowed).collect()
+    told.into_iter().chain(says_nothing).chain(narrowed).collect()
 }
 
 fn side(result: &CheckResult) -> CheckSide {

@@ -5,9 +5,11 @@
 //! the network.
 
 mod cargo;
+mod installed;
 mod npm;
 mod python;
 mod requirements;
+mod runner;
 
 use std::collections::BTreeSet;
 
@@ -49,11 +51,26 @@ pub struct Detected {
     pub checks: Vec<Check>,
     /// What a person should know of it; sentences.
     pub notes: Vec<String>,
+    /// The manifests and locks that the checks' set-up reads.
+    pub installed: BTreeSet<RepoPath>,
     /// What could not be read, or is not checked, and why; sentences. Makes a result incomplete.
     pub left_out: Vec<String>,
 }
 
 impl Detected {
+    /// Of the files that a change touches the manifests and locks that no check installs: what they name is tested by
+    /// nothing.
+    pub fn not_installed<'a>(
+        &self,
+        changed: impl IntoIterator<Item = &'a RepoPath>,
+    ) -> Vec<&'a RepoPath> {
+        let changed = changed.into_iter();
+        let of_interest = |path: &&RepoPath| {
+            installed::holds_dependencies(path) && !self.installed.contains(*path)
+        };
+        changed.filter(of_interest).collect()
+    }
+
     fn in_one_line_each(&mut self) {
         for line in self.notes.iter_mut().chain(&mut self.left_out) {
             *line = line.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -75,6 +92,9 @@ pub fn wants(path: &RepoPath) -> bool {
 pub fn detect(files: &FileSet) -> Detected {
     let mut detected = Detected::default();
     for project in projects(files, &mut detected) {
+        if !project.checks.is_empty() {
+            detected.installed.extend(project.reads);
+        }
         detected.checks.extend(project.checks);
     }
     detected.in_one_line_each();
@@ -93,7 +113,11 @@ pub fn detect(files: &FileSet) -> Detected {
 pub fn from_commands(files: &FileSet, commands: &[String]) -> Detected {
     let mut detected = Detected::default();
     let projects = projects(files, &mut detected);
-    detected.checks = commands.iter().map(|command| named(command, &projects)).collect();
+    for command in commands {
+        let (check, reads) = named(command, &projects);
+        detected.checks.push(check);
+        detected.installed.extend(reads);
+    }
     // What is checked is the definition's word; what could not be read may be missing in the set-up.
     detected.notes = std::mem::take(&mut detected.left_out);
     detected.in_one_line_each();
@@ -110,6 +134,8 @@ struct Project {
     /// A shell line that makes the set-up's programs the ones that are found, where that is needed.
     activate: Option<String>,
     checks: Vec<Check>,
+    /// The manifests and locks that the set-up reads.
+    reads: BTreeSet<RepoPath>,
 }
 
 fn projects(files: &FileSet, detected: &mut Detected) -> Vec<Project> {
@@ -139,7 +165,8 @@ fn projects(files: &FileSet, detected: &mut Detected) -> Vec<Project> {
     projects
 }
 
-fn named(command: &str, projects: &[Project]) -> Check {
+/// The check of a command, with what its set-up reads.
+fn named(command: &str, projects: &[Project]) -> (Check, BTreeSet<RepoPath>) {
     let words: Vec<&str> = command.split_whitespace().collect();
     let program = words
         .iter()
@@ -171,14 +198,15 @@ fn named(command: &str, projects: &[Project]) -> Check {
         }
     }
     let command = test_env(Exec::new(argv, "run the check"), format);
-    Check {
+    let check = Check {
         setup,
         command,
         format,
         narrower: None,
         is_locked: concerned.iter().all(|project| project.is_locked),
         origin: "the definition".to_owned(),
-    }
+    };
+    (check, concerned.iter().flat_map(|project| project.reads.iter().cloned()).collect())
 }
 
 fn format_of(words: &[&str]) -> ResultFormat {

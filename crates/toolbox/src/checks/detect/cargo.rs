@@ -1,11 +1,14 @@
 //! Checks of Rust projects: `cargo test`, once for each workspace or package that stands alone.
 
+use std::collections::BTreeSet;
+
 use domain::RepoPath;
 use domain::check::{Check, ResultFormat};
 use domain::dependency::Ecosystem;
 use domain::exec::Exec;
 
 use super::{Detected, Project, folders_with, shown, test_env};
+use crate::dependencies::npm::workspace_globs;
 use crate::files::FileSet;
 
 /// The workspaces and the packages outside of them.
@@ -36,6 +39,7 @@ pub(super) fn projects(files: &FileSet, detected: &mut Detected) -> Vec<Project>
             has_defaults: workspace.is_some_and(|w| w.contains_key("default-members")),
             is_workspace: workspace.is_some(),
             excluded: list(workspace, "exclude"),
+            members: list(workspace, "members"),
             folder,
         });
     }
@@ -48,6 +52,7 @@ struct Root {
     is_workspace: bool,
     has_defaults: bool,
     excluded: Vec<String>,
+    members: Vec<String>,
 }
 
 impl Root {
@@ -95,7 +100,56 @@ impl Root {
             is_locked: locked,
             activate: None,
             checks: vec![check],
+            reads: self.reads(files),
         }
+    }
+
+    /// The lock, and the manifests of the members and of what they depend on by path.
+    fn reads(&self, files: &FileSet) -> BTreeSet<RepoPath> {
+        let manifest_of = |folder: &RepoPath| {
+            folder.join("Cargo.toml").ok().filter(|manifest| files.exists(manifest))
+        };
+        let globs = workspace_globs(&self.members).ok();
+        let is_member = |path: &&RepoPath| {
+            let folder = path.parent();
+            let below = folder.as_str().strip_prefix(self.folder.as_str()).unwrap_or_default();
+            path.file_name() == "Cargo.toml"
+                && self.covers(&folder)
+                && globs
+                    .as_ref()
+                    .is_some_and(|(yes, _)| yes.is_match(below.trim_start_matches('/')))
+        };
+        let mut reads: BTreeSet<RepoPath> = BTreeSet::new();
+        let mut open: Vec<RepoPath> = files.paths().filter(is_member).cloned().collect();
+        open.extend(manifest_of(&self.folder));
+        while let Some(path) = open.pop() {
+            if !reads.insert(path.clone()) {
+                continue;
+            }
+            let manifest = files.text(&path).ok().and_then(|text| text.parse().ok());
+            let mut places = Vec::new();
+            paths_in(&manifest.map_or(toml::Value::Integer(0), toml::Value::Table), &mut places);
+            let folder = path.parent();
+            open.extend(places.iter().filter_map(|p| manifest_of(&folder.join(p).ok()?)));
+        }
+        reads.extend(self.folder.join("Cargo.lock").ok().filter(|lock| files.exists(lock)));
+        reads
+    }
+}
+
+/// The values of every `path` in a manifest. Those of targets are no folders with manifests.
+fn paths_in(value: &toml::Value, found: &mut Vec<String>) {
+    match value {
+        toml::Value::Table(table) => {
+            for (key, inner) in table {
+                match inner.as_str() {
+                    Some(place) if key == "path" => found.push(place.to_owned()),
+                    Some(_) | None => paths_in(inner, found),
+                }
+            }
+        }
+        toml::Value::Array(items) => items.iter().for_each(|item| paths_in(item, found)),
+        _ => {}
     }
 }
 

@@ -4,7 +4,7 @@
 //! broken. A linter in front of the tests (`pretest: eslint`, `eslint . && mocha`) would hide them where it
 //! is red already: linters are checks of their own, run after the tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::RepoPath;
 use domain::check::{Check, ResultFormat};
@@ -36,6 +36,24 @@ const LINTERS: [&str; 16] = [
     "evalmd",
 ];
 
+/// Programs that run the one behind them.
+const WRAPPERS: [&str; 12] = [
+    "nyc",
+    "c8",
+    "cross-env",
+    "cross-env-shell",
+    "env",
+    "env-cmd",
+    "dotenv",
+    "dotenvx",
+    "node",
+    "yarn",
+    "pnpm",
+    "npx",
+];
+/// Programs that run tests and take a flag to name each.
+const RUNNERS: [&str; 4] = ["jest", "vitest", "mocha", "_mocha"];
+
 /// The projects; a member of a workspace is set up with its root.
 pub(super) fn projects(files: &FileSet, detected: &mut Detected) -> Vec<Project> {
     let manifests = manifests(files, detected);
@@ -43,7 +61,12 @@ pub(super) fn projects(files: &FileSet, detected: &mut Detected) -> Vec<Project>
     let mut projects = Vec::new();
     for (folder, manifest) in &manifests {
         let root = members.get(folder).and_then(|root| manifests.get_key_value(root));
-        let package = Package { files, folder, manifest, root };
+        let own_members: Vec<&RepoPath> = members
+            .iter()
+            .filter(|(_, of)| *of == root.map_or(folder, |(root, _)| root))
+            .map(|(member, _)| member)
+            .collect();
+        let package = Package { files, folder, manifest, root, members: &own_members };
         for (lock, tool) in [("yarn.lock", "yarn"), ("pnpm-lock.yaml", "pnpm")] {
             if package.has(lock) && !package.has("package-lock.json") {
                 detected.notes.push(format!(
@@ -137,6 +160,8 @@ struct Package<'a> {
     manifest: &'a Map<String, Value>,
     /// The workspace that it is a member of.
     root: Option<(&'a RepoPath, &'a Map<String, Value>)>,
+    /// The members of the workspace that it is in, or is the root of.
+    members: &'a [&'a RepoPath],
 }
 
 /// A shell line with the name of its origin.
@@ -154,6 +179,7 @@ impl Package<'_> {
             folder,
             manifest,
             root: None,
+            members: self.members,
         });
         let (setup, is_locked) = whole.setup();
         let checks = self.lines().into_iter().map(|line| Check {
@@ -168,7 +194,8 @@ impl Package<'_> {
             origin: line.origin,
         });
         let checks = checks.collect();
-        Project { ecosystem: Ecosystem::Npm, setup, is_locked, activate: None, checks }
+        let reads = whole.reads();
+        Project { ecosystem: Ecosystem::Npm, setup, is_locked, activate: None, checks, reads }
     }
 
     /// What installs it, and whether that is the same on any day.
@@ -187,6 +214,15 @@ impl Package<'_> {
         }
     }
 
+    /// The lock that is installed from and the manifests that it is made of.
+    fn reads(&self) -> BTreeSet<RepoPath> {
+        let locks = ["npm-shrinkwrap.json", "package-lock.json"];
+        let lock = locks.into_iter().find(|name| self.has(name));
+        let own = lock.into_iter().chain(["package.json"]).map(|name| self.folder.join(name));
+        let members = self.members.iter().map(|member| member.join("package.json"));
+        own.chain(members).filter_map(Result::ok).collect()
+    }
+
     fn lines(&self) -> Vec<Line> {
         let origin =
             |name: &str| format!("scripts.{name} of {}", shown(self.folder, "package.json"));
@@ -198,10 +234,14 @@ impl Package<'_> {
         let mut linters = Vec::new();
         let (lint, tests): (Vec<&str>, Vec<&str>) =
             chain(test).into_iter().partition(|s| is_lint(s, self));
-        let pretest = self.script("pretest");
-        let pretest_lints =
-            pretest.is_some_and(|script| chain(script).iter().all(|s| is_lint(s, self)));
-        if lint.is_empty() || tests.is_empty() {
+        let (lint_before, before): (Vec<&str>, Vec<&str>) = self
+            .script("pretest")
+            .map_or_else(Vec::new, chain)
+            .into_iter()
+            .partition(|s| is_lint(s, self));
+        let pretest_lints = !lint_before.is_empty() && before.is_empty();
+        let is_mixed = !lint_before.is_empty() && !before.is_empty();
+        if (lint.is_empty() && !is_mixed) || tests.is_empty() {
             let mut argv = npm(&["npm", "test"]);
             if pretest_lints {
                 // npm then runs the script itself, without `pretest` and `posttest`.
@@ -214,7 +254,12 @@ impl Package<'_> {
             }
             lines.push(Line { argv, format: ResultFormat::JavaScript, origin: origin("test") });
         } else {
-            let mut line = tests.join(" && ");
+            // Whatever `pretest` does but read code the tests need.
+            let mut line = match (before.is_empty(), is_mixed) {
+                (true, _) => tests.join(" && "),
+                (false, true) => [before.as_slice(), tests.as_slice()].concat().join(" && "),
+                (false, false) => format!("npm run pretest && {}", tests.join(" && ")),
+            };
             for flag in flags(&line) {
                 line = format!("{line} {flag}");
             }
@@ -222,6 +267,10 @@ impl Package<'_> {
             linters.extend(
                 lint.iter().map(|s| self.exec(s, ResultFormat::ExitStatus, origin("test"))),
             );
+        }
+        if is_mixed {
+            let exec = |s: &&str| self.exec(s, ResultFormat::ExitStatus, origin("pretest"));
+            linters.extend(lint_before.iter().map(exec));
         }
         if pretest_lints {
             let argv = npm(&["npm", "run", "pretest"]);
@@ -325,15 +374,40 @@ fn flags(script: &str) -> &'static [&'static str] {
     if chain(script).len() == 1 && script.contains(['|', ';', '&', '(', '`', '\n', '>']) {
         return &[];
     }
-    let words: Vec<&str> =
-        last.split_whitespace().skip_while(|w| *w == "npx" || w.contains('=')).collect();
+    let words: Vec<&str> = without_wrappers(last);
     let says = |flag: &str| words.iter().any(|w| w.starts_with(flag));
-    match words.first() {
-        Some(&"jest") if !says("--verbose") && !says("--reporters") && !says("--silent") => {
+    match words.first().map(|word| runner_of(word)) {
+        Some("jest" | "react-scripts")
+            if !says("--verbose") && !says("--reporters") && !says("--silent") =>
+        {
             &["--verbose"]
         }
-        Some(&"vitest") if !says("--reporter") => &["--reporter=verbose"],
-        Some(&"mocha" | &"_mocha") if !says("--reporter") && !says("-R") => &["--reporter", "spec"],
+        Some("vitest") if !says("--reporter") => &["--reporter=verbose"],
+        Some("mocha" | "_mocha") if !says("--reporter") && !says("-R") => &["--reporter", "spec"],
         _ => &[],
     }
+}
+
+/// The words from the runner on, without what stands in front of it to measure it or to set its variables.
+fn without_wrappers(command: &str) -> Vec<&str> {
+    let words: Vec<&str> =
+        command.split_whitespace().skip_while(|w| *w == "npx" || w.contains('=')).collect();
+    let is_wrapper = words.first().is_some_and(|word| WRAPPERS.contains(&runner_of(word)));
+    let runs = |at: usize| match runner_of(words[at]) {
+        "react-scripts" => words.get(at + 1) == Some(&"test"),
+        // A script of the project's own may be called after a runner.
+        runner => {
+            let is_own = words[at].contains('/') && !words[at].contains("node_modules/");
+            RUNNERS.contains(&runner) && !is_own
+        }
+    };
+    let start = if is_wrapper { (1..words.len()).find(|at| runs(*at)) } else { Some(0) };
+    let start = start.filter(|at| words.get(*at) != Some(&"react-scripts") || runs(*at));
+    start.map_or_else(Vec::new, |at| words[at..].to_vec())
+}
+
+/// `node_modules/.bin/mocha` and `node_modules/jest/bin/jest.js` are what their last part says.
+fn runner_of(word: &str) -> &str {
+    let name = word.rsplit('/').next().unwrap_or(word);
+    [".js", ".mjs", ".cjs"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name)
 }

@@ -1,8 +1,8 @@
-//! Checks of Python projects: pytest where the project knows it, else unittest, in a fresh environment.
+//! Checks of Python projects, in a fresh environment.
 //!
 //! The environment lies outside the checkout, so that nothing of it is ever taken for a change.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::RepoPath;
 use domain::check::{Check, ResultFormat};
@@ -10,25 +10,31 @@ use domain::dependency::Ecosystem;
 use domain::exec::Exec;
 
 use super::requirements::{self, Layout};
-use super::{Detected, NOT_OURS, Project, in_foreign_folder, shell, shown, test_env};
+use super::runner::{Runner, Tests};
+use super::{Detected, NOT_OURS, Project, in_foreign_folder, shell, test_env};
 use crate::files::FileSet;
 
 /// Where a project's environment is made; machines do not share it.
 const ENVIRONMENT: &str = "/tmp/hob-venv";
 /// Files whose folder is a project.
-const MARKS: [&str; 7] = [
+const MARKS: [&str; 8] = [
     "pyproject.toml",
     "setup.py",
     "setup.cfg",
     "tox.ini",
+    "tox.toml",
     "pytest.ini",
     "requirements.txt",
     "uv.lock",
 ];
 
+/// Files that tell how a project is tested, and make no folder one.
+const DESCRIBE: [&str; 3] = ["hatch.toml", "noxfile.py", "manage.py"];
+
 /// Whether the detection reads this file.
 pub(super) fn wants(path: &RepoPath) -> bool {
     MARKS.contains(&path.file_name())
+        || DESCRIBE.contains(&path.file_name())
         || requirements::is_requirements(path)
         || is_test_file(path)
         || path.file_name() == "__init__.py" && is_test_folder(path.parent().file_name())
@@ -71,20 +77,29 @@ pub(super) fn projects(files: &FileSet, detected: &mut Detected) -> Vec<Project>
         roots.insert(RepoPath::root());
     }
     let mut projects = Vec::new();
+    // Members of a workspace share its environment, projects apart do not.
+    let mut environments: BTreeMap<RepoPath, String> = BTreeMap::new();
     for folder in &roots {
         let inner: Vec<&RepoPath> =
             roots.iter().filter(|other| *other != folder && other.is_within(folder)).collect();
-        let tests = files
+        let tests: Vec<&RepoPath> = files
             .paths()
             .filter(|path| path.is_within(folder) && is_test_file(path))
             .filter(|path| !inner.iter().any(|other| path.is_within(other)))
             .collect();
         let layout = Layout::read(files, folder);
-        let number = projects.len();
-        match project(files, &layout, tests, number) {
-            Some(project) => projects.push(project),
+        let environment =
+            environments.get(layout.root()).cloned().unwrap_or_else(|| match environments.len() {
+                0 => ENVIRONMENT.to_owned(),
+                others => format!("{ENVIRONMENT}-{}", others + 1),
+            });
+        match project(files, &layout, &tests, &environment) {
+            Some(project) => {
+                environments.insert(layout.root().clone(), environment);
+                projects.push(project);
+            }
             None if layout.is_python() => {
-                detected.notes.push(format!("{} has no Python tests", shown(folder, "")));
+                detected.notes.push(format!("{} has no Python tests", called(folder)));
             }
             None => {}
         }
@@ -97,33 +112,22 @@ pub(super) fn projects(files: &FileSet, detected: &mut Detected) -> Vec<Project>
 fn project(
     files: &FileSet,
     layout: &Layout,
-    tests: Vec<&RepoPath>,
-    number: usize,
+    paths: &[&RepoPath],
+    environment: &str,
 ) -> Option<Project> {
     let folder = &layout.folder;
-    if !tests.iter().any(|path| path.file_name() != "conftest.py") {
+    if !paths.iter().any(|path| path.file_name() != "conftest.py") {
         return None;
     }
-    let imports = |path: &&&RepoPath| {
-        files
-            .text(path)
-            .is_ok_and(|text| text.contains("import pytest") || text.contains("from pytest"))
-    };
-    let pytest = layout.knows_pytest
-        || tests.iter().any(|path| path.file_name() == "conftest.py")
-        || tests.iter().any(|path| imports(&path))
-        || !tests.iter().any(|path| files.text(path).is_ok_and(|t| t.contains("unittest")));
-    let environment =
-        if number == 0 { ENVIRONMENT.to_owned() } else { format!("{ENVIRONMENT}-{}", number + 1) };
-    let setup = layout.setup(&environment, pytest);
+    let place = test_folder(folder, paths);
+    let tests = Tests { files, folder, paths, place: place.as_deref() };
+    let runner = tests.runner(layout.knows_pytest);
+    let setup = layout.setup(environment, runner == Runner::Pytest);
     let activate = format!(". {environment}/bin/activate");
-    let place = test_folder(folder, &tests);
-    let (line, format) = if pytest {
-        let place = place.filter(|_| !layout.names_test_paths);
-        let place = place.map_or_else(String::new, |place| format!(" {place}"));
-        (format!("python -m pytest{place}"), ResultFormat::Pytest)
-    } else {
-        (unittest(files, folder, place.as_deref()), ResultFormat::Unittest)
+    let line = tests.line(runner, layout.names_test_paths);
+    let format = match runner {
+        Runner::Pytest => ResultFormat::Pytest,
+        Runner::Unittest | Runner::Django => ResultFormat::Unittest,
     };
     let mut command = Exec::new(shell(&format!("{activate} && {line}")), "run the tests")
         .in_folder(folder.clone());
@@ -138,10 +142,7 @@ fn project(
         format,
         narrower: None,
         is_locked: layout.is_locked(),
-        origin: format!(
-            "the tests of {}",
-            if folder.is_root() { "the repository" } else { folder.as_str() }
-        ),
+        origin: format!("the tests of {}", called(folder)),
     };
     Some(Project {
         ecosystem: Ecosystem::Python,
@@ -149,7 +150,13 @@ fn project(
         is_locked: layout.is_locked(),
         activate: Some(activate),
         checks: vec![check],
+        reads: layout.reads().clone(),
     })
+}
+
+/// How a project's folder is called in a sentence.
+fn called(folder: &RepoPath) -> &str {
+    if folder.is_root() { "the repository" } else { folder.as_str() }
 }
 
 fn relative<'a>(folder: &RepoPath, path: &'a RepoPath) -> &'a str {
@@ -170,12 +177,4 @@ fn test_folder(folder: &RepoPath, tests: &[&RepoPath]) -> Option<String> {
         let outside = |path: &&RepoPath| !inside(&path) && path.file_name() != "conftest.py";
         (tests.iter().any(|p| inside(&p)) && !tests.iter().any(outside)).then(|| (*name).to_owned())
     })
-}
-
-fn unittest(files: &FileSet, folder: &RepoPath, place: Option<&str>) -> String {
-    let Some(place) = place else { return "python -m unittest discover -v".to_owned() };
-    let is_package =
-        folder.join(&format!("{place}/__init__.py")).is_ok_and(|init| files.exists(&init));
-    let top = if is_package { " -t ." } else { "" };
-    format!("python -m unittest discover -v -s {place}{top}")
 }

@@ -1,21 +1,31 @@
 //! What a Python project says that its tests need, and the commands that install it.
 //!
-//! Taken in this order: `uv.lock`; requirements files for tests or development beside the main one; extras
-//! and dependency groups called after tests or development; the plain `deps` of tox. The project itself
-//! is installed in development mode where it can be.
+//! With `uv.lock` what it locks. Else all of: requirements files for tests or development beside the main one; extras and
+//! dependency groups called after tests or development; `tests_require`; what poetry, pdm, hatch, tox and nox install
+//! for tests. Of several requirements for one package the first counts. The project itself is installed in development
+//! mode where it can be.
+
+mod plugins;
+mod stated;
+mod text;
+mod uv;
+
+use std::collections::BTreeSet;
 
 use domain::RepoPath;
 use domain::exec::Exec;
 
+use self::stated::Stated;
+use self::text::{WORDS, closest, name, section, values};
+use self::uv::Workspace;
 use super::shown;
 use crate::files::FileSet;
-
-/// Words that name what tests need, the closest first.
-const WORDS: [&str; 7] = ["test", "tests", "testing", "dev", "develop", "development", "ci"];
 
 /// Makes an empty environment. Most of the work is to put pip into it, so an untouched one is kept beside it for
 /// when the same machine needs it once more, as it does to tell moves apart.
 pub(super) const FRESH_ENVIRONMENT: &str = r#"if [ -d "$1.kept" ]; then rm -rf "$1" && cp -a "$1.kept" "$1"; else python3 -m venv --clear "$1" && cp -a "$1" "$1.part" && mv "$1.part" "$1.kept"; fi"#;
+/// How deep requirements files include each other at most.
+const INCLUDES_MAX: usize = 8;
 
 /// What is known of a project.
 #[derive(Debug, Clone, Default)]
@@ -28,13 +38,17 @@ pub(super) struct Layout {
     pub(super) notes: Vec<String>,
     pub(super) unread: Vec<String>,
     has_marks: bool,
-    uv_lock: bool,
-    uv_extras: Vec<String>,
-    files: Vec<String>,
-    hashed: bool,
-    installs_pytest: bool,
+    uv: Option<Workspace>,
+    /// Requirements files, as seen from the project, with whether they carry hashes.
+    files: Vec<(String, bool)>,
     extras: Vec<String>,
     packages: Vec<String>,
+    /// What is asked for already, by name.
+    named: BTreeSet<String>,
+    /// The plugins that pytest's configuration needs.
+    plugins: Vec<String>,
+    /// The files of the repository that the set-up reads.
+    reads: BTreeSet<RepoPath>,
 }
 
 /// Whether this is a requirements file of some sort.
@@ -51,34 +65,41 @@ impl Layout {
         layout.has_marks = exists("setup.py") || exists("pyproject.toml") || exists("setup.cfg");
         layout.is_installable = exists("setup.py");
         layout.knows_pytest = exists("pytest.ini");
-        layout.uv_lock = exists("uv.lock");
-        if let Some(text) = text("pyproject.toml") {
-            match text.parse::<toml::Table>() {
-                Ok(table) => layout.pyproject(&table),
-                Err(error) => layout
-                    .unread
-                    .push(format!("`{}` is not read: {error}", shown(folder, "pyproject.toml"))),
+        layout.uv = Workspace::of(files, folder);
+        layout.requirement_files(files);
+        let mut stated = Stated::default();
+        for (name, section) in
+            [("pytest.ini", "[pytest]"), ("tox.ini", "[pytest]"), ("setup.cfg", "[tool:pytest]")]
+        {
+            if let Some(text) = text(name) {
+                layout.ini(text, section);
             }
         }
         if let Some(text) = text("setup.cfg") {
-            layout.is_installable |= text.contains("[metadata]") && exists("setup.cfg");
-            layout.ini(text, "[tool:pytest]");
-            layout.extras.extend(named_in(text, "[options.extras_require]"));
-        }
-        if let Some(text) = text("pytest.ini") {
-            layout.ini(text, "[pytest]");
-        }
-        if let Some(text) = text("setup.py") {
-            layout.extras.extend(extras_of_setup(text));
-        }
-        layout.requirement_files(files);
-        if let Some(text) = text("tox.ini") {
-            layout.ini(text, "[pytest]");
-            layout.knows_pytest |= text.contains("pytest") || text.contains("py.test");
-            if layout.files.is_empty() && layout.extras.is_empty() && layout.packages.is_empty() {
-                layout.tox(text);
+            // pip takes a folder for a project by `setup.py` or `pyproject.toml` alone.
+            let described = text.contains("[metadata]");
+            layout.is_installable |= described && exists("pyproject.toml");
+            layout.extras.extend(stated::extras_of_cfg(text));
+            stated::setup_cfg(text, &mut stated);
+            stated::tox_ini(text, &mut stated);
+            if !layout.is_installable {
+                let body = section(text, "[options]").unwrap_or_default();
+                layout.want(values(body, "install_requires").iter().map(|&v| v.to_owned()));
             }
         }
+        if let Some(text) = text("setup.py") {
+            layout.extras.extend(stated::extras_of_setup(text));
+            stated::setup_py(text, &mut stated);
+        }
+        if let Some(table) = layout.table(files, "pyproject.toml") {
+            layout.pyproject(&table);
+            layout.state(files, stated::of_pyproject(&table), Some(&table));
+        }
+        layout.state(files, stated, None);
+        layout.environments(files);
+        layout.knows_pytest |= layout.names("pytest");
+        let listed = std::mem::take(&mut layout.plugins);
+        layout.plugins = listed.into_iter().filter(|plugin| !layout.names(&name(plugin))).collect();
         layout.extras.sort();
         layout.extras.dedup();
         for tool in ["poetry.lock", "Pipfile.lock", "pdm.lock"] {
@@ -88,6 +109,7 @@ impl Layout {
                 ));
             }
         }
+        layout.find_what_is_read(files);
         layout
     }
 
@@ -96,83 +118,144 @@ impl Layout {
         self.has_marks
     }
 
+    /// The folder of the environment's set-up: members of a workspace share that of its root.
+    pub(super) fn root(&self) -> &RepoPath {
+        self.uv.as_ref().map_or(&self.folder, |uv| &uv.root)
+    }
+
+    /// The files that the set-up reads: what is changed in them is what is tested.
+    pub(super) const fn reads(&self) -> &BTreeSet<RepoPath> {
+        &self.reads
+    }
+
     /// Whether the commands install the same on any day: with a lock or hashes, and nothing beside them.
     pub(super) fn is_locked(&self) -> bool {
-        (self.uv_lock && self.knows_pytest)
-            || (self.hashed && self.installs_pytest && self.packages.is_empty())
+        match &self.uv {
+            Some(uv) => uv.locks("pytest") && self.beside_the_lock(true).is_empty(),
+            None => {
+                let hashed = !self.files.is_empty() && self.files.iter().all(|(_, hashed)| *hashed);
+                hashed
+                    && self.names("pytest")
+                    && self.packages.is_empty()
+                    && self.plugins.is_empty()
+            }
+        }
     }
 
     /// The commands that make an environment with all that the tests need.
     pub(super) fn setup(&self, environment: &str, pytest: bool) -> Vec<Exec> {
-        let step = |argv: Vec<String>, purpose: &str| {
-            Exec::new(argv, purpose)
-                .in_folder(self.folder.clone())
-                .with_env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
-                // What the tests import is compiled when they do; the rest never needs to be.
-                .with_env("PIP_NO_COMPILE", "1")
-        };
-        let words = |words: &[&str]| words.iter().map(|&w| w.to_owned()).collect::<Vec<_>>();
-        let python = format!("{environment}/bin/python");
-        let pip = |more: Vec<String>| {
-            let mut argv = words(&[&python, "-m", "pip", "install", "--quiet"]);
-            argv.extend(more);
-            step(argv, "install dependencies")
-        };
-        let fresh = words(&["sh", "-c", FRESH_ENVIRONMENT, "sh", environment]);
-        let mut steps = vec![step(fresh, "make an environment")];
-        if self.uv_lock {
-            steps.push(pip(words(&["uv"])));
-            let mut argv = words(&[
-                &format!("{environment}/bin/uv"),
-                "sync",
-                "--frozen",
-                "--active",
-                "--inexact",
-                "--all-groups",
-            ]);
-            for extra in &self.uv_extras {
-                argv.extend(words(&["--extra", extra]));
-            }
-            steps.push(step(argv, "install dependencies").with_env("VIRTUAL_ENV", environment));
-            if pytest && !self.knows_pytest {
-                steps.push(pip(words(&["pytest"])));
-            }
-            return steps;
+        let fresh = ["sh", "-c", FRESH_ENVIRONMENT, "sh", environment];
+        let mut steps = vec![self.step(fresh, "make an environment")];
+        match &self.uv {
+            Some(uv) => steps.extend(self.by_uv(uv, environment, pytest)),
+            None => steps.extend(
+                self.by_pip(pytest).into_iter().map(|wanted| self.pip(environment, wanted)),
+            ),
         }
-        let mut wanted: Vec<String> =
-            self.files.iter().flat_map(|file| ["-r".to_owned(), file.clone()]).collect();
+        steps
+    }
+
+    fn step<A: Into<String>>(&self, argv: impl IntoIterator<Item = A>, purpose: &str) -> Exec {
+        Exec::new(argv, purpose)
+            .in_folder(self.root().clone())
+            .with_env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
+            // What the tests import is compiled when they do; the rest never needs to be.
+            .with_env("PIP_NO_COMPILE", "1")
+    }
+
+    fn pip(&self, environment: &str, wanted: Vec<String>) -> Exec {
+        let mut argv = vec![format!("{environment}/bin/python"), "-m".to_owned(), "pip".to_owned()];
+        argv.extend(["install", "--quiet"].map(str::to_owned));
+        argv.extend(wanted);
+        self.step(argv, "install dependencies")
+    }
+
+    fn by_uv(&self, uv: &Workspace, environment: &str, pytest: bool) -> Vec<Exec> {
+        let mut argv = vec![format!("{environment}/bin/uv")];
+        argv.extend(uv.sync());
+        let sync = self
+            .step(argv, "install dependencies")
+            .with_env("VIRTUAL_ENV", environment)
+            // The environment's own Python, or a plain refusal: none is fetched.
+            .with_env("UV_PYTHON", &format!("{environment}/bin/python"))
+            .with_env("UV_PYTHON_DOWNLOADS", "never");
+        let mut steps = vec![self.pip(environment, vec!["uv".to_owned()]), sync];
+        let beside = self.beside_the_lock(pytest);
+        if !beside.is_empty() {
+            steps.push(self.pip(environment, beside));
+        }
+        steps
+    }
+
+    /// What each call of pip installs.
+    fn by_pip(&self, pytest: bool) -> Vec<Vec<String>> {
+        let file = |name: &String| ["-r".to_owned(), name.clone()];
+        let of = |wanted: bool| self.files.iter().filter(move |(_, hashed)| *hashed == wanted);
+        // Where one requirement carries a hash, pip wants one for all in the same command.
+        let mut calls: Vec<Vec<String>> = of(true).map(|(name, _)| file(name).to_vec()).collect();
+        let plain: Vec<String> = of(false).flat_map(|(name, _)| file(name)).collect();
         let mut project = Vec::new();
         if self.is_installable {
-            let extras = if self.extras.is_empty() {
-                String::new()
-            } else {
-                format!("[{}]", self.extras.join(","))
+            let extras = match self.extras.as_slice() {
+                [] => String::new(),
+                extras => format!("[{}]", extras.join(",")),
             };
             project.extend(["-e".to_owned(), format!(".{extras}")]);
         }
         let mut packages = self.packages.clone();
-        let named = |p: &String| requirement_name(p) == "pytest";
-        if pytest && !self.installs_pytest && !packages.iter().any(named) {
-            packages.push("pytest".to_owned());
+        if pytest {
+            packages.extend(self.plugins.iter().cloned());
+            packages.extend((!self.names("pytest")).then(|| "pytest".to_owned()));
         }
-        if self.hashed {
-            // Where one requirement carries a hash, pip wants one for all in the same command.
-            steps.push(pip(wanted));
-            project.insert(0, "--no-deps".to_owned());
-            if self.is_installable {
-                steps.push(pip(project));
+        if calls.is_empty() {
+            calls.push([plain, project, packages].concat());
+        } else {
+            if self.is_installable && self.extras.is_empty() {
+                project.insert(0, "--no-deps".to_owned());
             }
-            if !packages.is_empty() {
-                steps.push(pip(packages));
+            calls.extend([plain, project, packages]);
+        }
+        calls.retain(|call| !call.is_empty());
+        calls
+    }
+
+    /// What tests need besides what uv's lock holds.
+    fn beside_the_lock(&self, pytest: bool) -> Vec<String> {
+        let pytest_itself = (!self.names("pytest")).then(|| "pytest".to_owned());
+        let wanted = pytest.then(|| self.plugins.iter().cloned().chain(pytest_itself));
+        wanted.into_iter().flatten().collect()
+    }
+
+    /// Whether the set-up installs this package without being told once more.
+    fn names(&self, package: &str) -> bool {
+        match &self.uv {
+            Some(uv) => uv.locks(package),
+            None => self.named.contains(package),
+        }
+    }
+
+    /// Requirements that are installed as well, unless their packages are asked for already.
+    fn want(&mut self, requirements: impl IntoIterator<Item = String>) {
+        for requirement in requirements {
+            let name = name(&requirement);
+            if name.is_empty() || self.named.contains(&name) {
+                continue;
             }
-            return steps;
+            // What a condition may leave out may still be wanted by others.
+            if !requirement.contains(';') {
+                self.named.insert(name);
+            }
+            self.packages.push(requirement);
         }
-        wanted.extend(project);
-        wanted.extend(packages);
-        if !wanted.is_empty() {
-            steps.push(pip(wanted));
-        }
-        steps
+    }
+
+    fn table(&mut self, files: &FileSet, name: &str) -> Option<toml::Table> {
+        let text = self.folder.join(name).ok().and_then(|path| files.text(&path).ok())?;
+        text.parse()
+            .map_err(|error| {
+                self.unread.push(format!("`{}` is not read: {error}", shown(&self.folder, name)));
+            })
+            .ok()
     }
 
     fn pyproject(&mut self, table: &toml::Table) {
@@ -190,55 +273,93 @@ impl Layout {
         {
             self.knows_pytest = true;
             self.names_test_paths |= options.get("testpaths").is_some();
+            self.plugins.extend(plugins::of_table(options));
         }
-        if let Some(extras) =
-            at(&["project", "optional-dependencies"]).and_then(toml::Value::as_table)
-        {
+        let optional = at(&["project", "optional-dependencies"]).and_then(toml::Value::as_table);
+        if let Some(extras) = optional {
             self.extras.extend(closest(extras.keys().map(String::as_str)));
-            self.uv_extras.clone_from(&self.extras);
         }
-        if !self.is_installable {
+        let own = |extras: &[String]| {
+            let of_extras = extras.iter().flat_map(|extra| {
+                strings(at(&["project", "optional-dependencies", extra.as_str()]))
+            });
+            strings(at(&["project", "dependencies"]))
+                .into_iter()
+                .chain(of_extras)
+                .collect::<Vec<_>>()
+        };
+        if self.is_installable {
+            let names = own(&self.extras);
+            self.named.extend(names.iter().filter(|r| !r.contains(';')).map(|r| name(r)));
+        } else {
             // Without a build system the project is no package: only what it names is installed.
-            self.packages.extend(strings(at(&["project", "dependencies"])));
-            for extra in std::mem::take(&mut self.extras) {
-                self.packages.extend(strings(at(&[
-                    "project",
-                    "optional-dependencies",
-                    extra.as_str(),
-                ])));
-            }
+            let extras = std::mem::take(&mut self.extras);
+            self.want(own(&extras));
         }
-        if let Some(groups) = at(&["dependency-groups"]).and_then(toml::Value::as_table) {
-            for name in closest(groups.keys().map(String::as_str)) {
-                group(groups, &name, 0, &mut self.packages);
-            }
-        }
-        for path in [&["tool", "poetry", "group", "test"], &["tool", "poetry", "group", "dev"]] {
-            let dependencies = at(path).and_then(|g| g.get("dependencies"));
-            self.poetry(dependencies.and_then(toml::Value::as_table));
-        }
-        self.poetry(at(&["tool", "poetry", "dev-dependencies"]).and_then(toml::Value::as_table));
         let text = table.to_string();
         self.knows_pytest |= text.contains("\"pytest") || text.contains("pytest =");
     }
 
-    /// poetry's own ranges are not pip's: its development packages are installed by name.
-    fn poetry(&mut self, dependencies: Option<&toml::Table>) {
-        let names: Vec<String> =
-            dependencies.into_iter().flat_map(toml::Table::keys).cloned().collect();
-        if !names.is_empty() {
+    /// What other tools install for tests; groups are those of `table`.
+    fn state(&mut self, files: &FileSet, stated: Stated, table: Option<&toml::Table>) {
+        if let Some(groups) = table.and_then(|t| t.get("dependency-groups")?.as_table()) {
+            let mut chosen = closest(groups.keys().map(String::as_str));
+            chosen.extend(stated.groups.into_iter().filter(|group| groups.contains_key(group)));
+            let mut packages = Vec::new();
+            for name in chosen {
+                group(groups, &name, 0, &mut packages);
+            }
+            self.want(packages);
+        }
+        if !stated.by_name.is_empty() {
             self.notes.push(format!(
                 "poetry's ranges of development packages are not read; installed by name: {}",
-                names.join(", ")
+                stated.by_name.join(", ")
             ));
         }
-        self.packages.extend(names);
+        self.want(stated.by_name);
+        self.want(stated.packages);
+        if self.is_installable {
+            self.extras.extend(stated.extras);
+        }
+        for file in stated.files {
+            let exists = self.folder.join(&file).is_ok_and(|path| files.exists(&path));
+            if exists && !self.files.iter().any(|(known, _)| *known == file) {
+                self.files.push((file, false));
+            }
+        }
     }
 
-    fn ini(&mut self, text: &str, section: &str) {
-        if let Some(body) = section_of(text, section) {
+    /// What tox, nox and hatch install, by files of their own.
+    fn environments(&mut self, files: &FileSet) {
+        let mut stated = Stated::default();
+        let folder = self.folder.clone();
+        let text = |name: &str| folder.join(name).ok().and_then(|p| files.text(&p).ok());
+        if let Some(text) = text("tox.ini") {
+            self.knows_pytest |= text.contains("pytest") || text.contains("py.test");
+            stated::tox_ini(text, &mut stated);
+        }
+        if let Some(tox) = self.table(files, "tox.toml") {
+            stated::tox_table(&tox, &mut stated);
+        }
+        if let Some(text) = text("noxfile.py") {
+            stated::nox(text, &mut stated);
+        }
+        let hatch = self.table(files, "hatch.toml");
+        if let Some(environments) = hatch.as_ref().and_then(|t| t.get("envs")?.as_table()) {
+            stated::hatch(environments, &mut stated);
+        }
+        let pyproject = folder.join("pyproject.toml").ok().and_then(|p| files.text(&p).ok());
+        let pyproject = pyproject.and_then(|text| text.parse::<toml::Table>().ok());
+        let groups = !stated.groups.is_empty();
+        self.state(files, stated, pyproject.as_ref().filter(|_| groups));
+    }
+
+    fn ini(&mut self, text: &str, title: &str) {
+        if let Some(body) = section(text, title) {
             self.knows_pytest = true;
-            self.names_test_paths |= body.lines().any(|l| l.trim_start().starts_with("testpaths"));
+            self.names_test_paths |= !values(body, "testpaths").is_empty();
+            self.plugins.extend(plugins::of_ini(text, title));
         }
     }
 
@@ -261,59 +382,76 @@ impl Layout {
                 break;
             }
         }
-        // What a main file includes by `-r` is not looked into: pip reads it, and asking for pytest twice is harmless.
-        for (rest, path) in chosen {
-            let text = files.text(path).unwrap_or_default();
-            self.hashed |= text.contains("--hash=");
-            self.installs_pytest |= text.lines().any(|l| requirement_name(l) == "pytest");
-            self.files.push(rest.clone());
+        for (rest, _) in chosen {
+            self.files.push((rest.clone(), false));
         }
-        self.knows_pytest |= self.installs_pytest;
+        self.look_into_files(files);
     }
 
-    /// The plain `deps` of `[testenv]`: lines with a condition or a variable are left out.
-    fn tox(&mut self, text: &str) {
-        let Some(body) = section_of(text, "[testenv]") else { return };
-        let mut inside = false;
-        for line in body.lines() {
-            let indented = line.starts_with([' ', '\t']);
-            if !indented {
-                inside = false;
+    /// What the requirements files ask for, with those that they include.
+    fn look_into_files(&mut self, files: &FileSet) {
+        for at in 0..self.files.len() {
+            let Ok(path) = self.folder.join(&self.files[at].0) else { continue };
+            let mut all = BTreeSet::new();
+            included(files, &path, 0, &mut all);
+            for path in &all {
+                let text = files.text(path).unwrap_or_default();
+                self.files[at].1 |= text.contains("--hash=");
+                let plain = text.lines().filter(|line| !line.contains(';'));
+                self.named.extend(plain.map(name).filter(|name| !name.is_empty()));
             }
-            let value = match line.split_once('=') {
-                Some((key, value)) if !indented && key.trim() == "deps" => {
-                    inside = true;
-                    value
-                }
-                _ => line,
-            };
-            let value = value.trim();
-            if !inside || value.is_empty() || value.starts_with('#') || value.contains(['{', ':']) {
-                continue;
-            }
-            match value.strip_prefix("-r") {
-                Some(file) => self.files.push(file.trim().to_owned()),
-                None if !value.starts_with('-') => self.packages.push(value.to_owned()),
-                None => {}
+            self.reads.extend(all);
+        }
+    }
+
+    /// The files of the repository that the set-up reads.
+    fn find_what_is_read(&mut self, files: &FileSet) {
+        if let Some(uv) = &self.uv {
+            self.reads = uv.files.clone();
+            return;
+        }
+        self.look_into_files(files);
+        let mut own = Vec::new();
+        for name in ["pyproject.toml", "setup.py", "setup.cfg"] {
+            let path = self.folder.join(name).ok().filter(|path| files.exists(path));
+            own.extend(path.as_ref().and_then(|path| files.text(path).ok()));
+            self.reads.extend(path);
+        }
+        let near =
+            files.paths().filter(|path| path.is_within(&self.folder) && is_requirements(path));
+        for path in near {
+            let rest = path.as_str().strip_prefix(self.folder.as_str()).unwrap_or_default();
+            let rest = rest.trim_start_matches('/');
+            // A set-up program may read its requirements from such files.
+            let is_named = self.is_installable && own.iter().any(|text| text.contains(rest));
+            // What `requirements.txt` is compiled from is tested with it.
+            let compiled = rest
+                .strip_suffix(".in")
+                .and_then(|stem| self.folder.join(&format!("{stem}.txt")).ok());
+            if is_named || compiled.is_some_and(|path| self.reads.contains(&path)) {
+                self.reads.insert(path.clone());
             }
         }
     }
 }
 
-/// Those of `names` that are called after tests; else those called after development.
-fn closest<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let names: Vec<&str> = names.collect();
-    for words in [&WORDS[..3], &WORDS[3..]] {
-        let found: Vec<String> = names
+/// A requirements file with all that it includes.
+fn included(files: &FileSet, path: &RepoPath, depth: usize, found: &mut BTreeSet<RepoPath>) {
+    let Ok(text) = files.text(path) else { return };
+    if depth > INCLUDES_MAX || !found.insert(path.clone()) {
+        return;
+    }
+    for line in text.lines() {
+        let line = line.trim();
+        let named = ["--requirement", "--constraint", "-r", "-c"]
             .iter()
-            .filter(|name| words.contains(&name.to_lowercase().as_str()))
-            .map(|&name| name.to_owned())
-            .collect();
-        if !found.is_empty() {
-            return found;
+            .find_map(|option| line.strip_prefix(option));
+        let named = named.map(|rest| rest.trim_start_matches('=').trim());
+        let named = named.map(|rest| rest.split_once(" #").map_or(rest, |(file, _)| file).trim());
+        if let Some(other) = named.and_then(|file| path.parent().join(file).ok()) {
+            included(files, &other, depth + 1, found);
         }
     }
-    Vec::new()
 }
 
 fn strings(list: Option<&toml::Value>) -> Vec<String> {
@@ -351,40 +489,4 @@ fn names(rest: &str, words: &[&str]) -> bool {
     let mut parts = stem.split(['-', '_', '.', '/']).filter(|p| !p.is_empty());
     let all_known = parts.clone().all(|p| p.starts_with("requirement") || words.contains(&p));
     all_known && parts.any(|p| words.contains(&p))
-}
-
-fn requirement_name(line: &str) -> String {
-    let name: String = line
-        .trim()
-        .chars()
-        .take_while(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
-        .collect();
-    name.to_lowercase()
-}
-
-fn section_of<'a>(text: &'a str, section: &str) -> Option<&'a str> {
-    let start = text.lines().find(|line| line.trim_end() == section)?;
-    let (_, body) = text.split_once(start)?;
-    Some(body.split_once("\n[").map_or(body, |(body, _)| body))
-}
-
-fn named_in(text: &str, section: &str) -> Vec<String> {
-    let keys = section_of(text, section).unwrap_or_default().lines().filter_map(|line| {
-        let (key, _) = line.split_once('=')?;
-        (!line.starts_with([' ', '\t', '#'])).then(|| key.trim())
-    });
-    closest(keys)
-}
-
-/// The extras in the literal after `extras_require`, as far as they can be seen without running it.
-fn extras_of_setup(text: &str) -> Vec<String> {
-    let Some((_, rest)) = text.split_once("extras_require") else { return Vec::new() };
-    let literal: String = rest.chars().take(4_000).collect();
-    let quoted = |word: &&str| {
-        ['"', '\''].iter().any(|q| {
-            let key = format!("{q}{word}{q}");
-            literal.split(key.as_str()).skip(1).any(|after| after.trim_start().starts_with(':'))
-        })
-    };
-    closest(WORDS.iter().filter(|word| quoted(word)).copied())
 }

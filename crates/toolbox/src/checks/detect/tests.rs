@@ -225,7 +225,7 @@ fn a_python_project_is_tested_in_a_fresh_environment() {
     ]), @r"
       (fresh environment) /tmp/hob-venv
       /tmp/hob-venv/bin/python -m pip install --quiet uv
-      /tmp/hob-venv/bin/uv sync --frozen --active --inexact --all-groups
+      /tmp/hob-venv/bin/uv sync --frozen --active --inexact --all-packages --all-groups
       /tmp/hob-venv/bin/python -m pip install --quiet pytest
     sh -c '. /tmp/hob-venv/bin/activate && python -m pytest tests' | Pytest | the tests of the repository
     ");
@@ -233,15 +233,349 @@ fn a_python_project_is_tested_in_a_fresh_environment() {
 
 #[test]
 fn unittest_is_used_where_nothing_knows_pytest() {
-    assert_snapshot!(found(&[("requirements.txt", "a==1"), ("src/a.py", ""), ("tests/test_a.py", "import unittest"), ("tests/__init__.py", "")]), @r"
+    assert_snapshot!(found(&[("requirements.txt", "a==1"), ("src/a.py", ""), ("tests/test_a.py", CASE), ("tests/__init__.py", "")]), @r"
       (fresh environment) /tmp/hob-venv
       /tmp/hob-venv/bin/python -m pip install --quiet -r requirements.txt
     sh -c '. /tmp/hob-venv/bin/activate && python -m unittest discover -v -s tests -t .' | Unittest | the tests of the repository
     ");
-    assert_snapshot!(found(&[("test_a.py", "from unittest import TestCase")]), @r"
+    assert_snapshot!(found(&[("test_a.py", CASE)]), @r"
       (fresh environment) /tmp/hob-venv
     sh -c '. /tmp/hob-venv/bin/activate && python -m unittest discover -v' | Unittest | the tests of the repository
     ");
+}
+
+const CASE: &str =
+    "import unittest\n\nclass TestA(unittest.TestCase):\n    def test_a(self): pass\n";
+
+/// The last line of the only check, without the environment.
+#[track_caller]
+fn test_line(files: &[(&str, &str)]) -> String {
+    let detected = detect(&tree(files));
+    let [check] = detected.checks.as_slice() else { panic!("{}", shown(&detected)) };
+    let line = check.command.argv.last().unwrap();
+    line.rsplit_once(" && ").map_or(line.clone(), |(_, line)| line.to_owned())
+}
+
+#[test]
+fn unittest_is_used_only_where_it_finds_every_test() {
+    let function = "from unittest import mock\n\ndef test_a(): pass\n";
+    let (pytest, unittest) = ("python -m pytest tests", "python -m unittest discover -v -s tests");
+    assert_eq!(test_line(&[("tests/test_a.py", CASE)]), unittest);
+    assert_eq!(test_line(&[("tests/test_a.py", function)]), pytest);
+    assert_eq!(test_line(&[("tests/test_a.py", CASE), ("tests/test_b.py", function)]), pytest);
+    let both = format!("{CASE}\ndef test_b(): pass\n");
+    assert_eq!(test_line(&[("tests/test_a.py", &both)]), pytest);
+    // Discovery goes into packages only, and knows files by the beginning of their names.
+    assert_eq!(test_line(&[("tests/unit/test_a.py", CASE)]), pytest);
+    let packages = [("tests/unit/test_a.py", CASE), ("tests/unit/__init__.py", "")];
+    assert_eq!(test_line(&packages), unittest);
+    assert_eq!(test_line(&[("tests/a_test.py", CASE)]), pytest);
+    assert_eq!(test_line(&[("app/tests.py", CASE)]), "python -m pytest");
+    // A base class of the project's own may be one; pytest runs them all.
+    let own = "import unittest\nclass TestA(Base):\n    def test_a(self): pass";
+    assert_eq!(test_line(&[("tests/test_a.py", own)]), pytest);
+}
+
+#[test]
+fn djangos_tests_are_run_by_django() {
+    let manage = ("manage.py", "from django.core.management import execute_from_command_line");
+    let files = [manage, ("app/tests.py", CASE), ("requirements.txt", "django")];
+    assert_snapshot!(found(&files), @r"
+      (fresh environment) /tmp/hob-venv
+      /tmp/hob-venv/bin/python -m pip install --quiet -r requirements.txt
+    sh -c '. /tmp/hob-venv/bin/activate && python manage.py test -v 2' | Unittest | the tests of the repository
+    ");
+    assert_eq!(test_line(&[manage, ("app/tests.py", "import pytest")]), "python -m pytest");
+}
+
+/// What is installed, in the words of the set-up.
+#[track_caller]
+fn installs(files: &[(&str, &str)]) -> String {
+    let detected = detect(&tree(files));
+    let steps = detected.checks[0].setup.iter().skip(1);
+    let lines = steps.map(|step| {
+        let line = step.display().replace("/tmp/hob-venv/bin/", "");
+        line.replace("python -m pip install --quiet ", "")
+    });
+    lines.collect::<Vec<_>>().join(" | ")
+}
+
+/// What is installed where this file says what tests need.
+#[track_caller]
+fn installs_by(name: &str, text: &str) -> String {
+    let mut files =
+        vec![(name, text), ("tests/test_a.py", "import pytest"), ("requirements-t.txt", "")];
+    if name != "setup.cfg" {
+        files.push(("setup.cfg", ""));
+    }
+    installs(&files)
+}
+
+#[test]
+fn a_set_up_program_says_what_tests_need() {
+    for (text, installed) in [
+        ("setup(tests_require=[\"mock>=1\", 'six[a]'])", "-e . 'mock>=1' 'six[a]' pytest"),
+        (
+            "x = 1\nTESTS = [\n  'mock',  # why\n  'six',\n]\nsetup(tests_require=TESTS)",
+            "-e . mock six pytest",
+        ),
+        ("setup(**{'tests_require': ['mock']})", "-e . mock pytest"),
+        ("A = B\nB = A\nsetup(tests_require=A)", "-e . pytest"),
+    ] {
+        assert_eq!(installs_by("setup.py", text), installed, "{text}");
+    }
+    let text =
+        "[options]\ninstall_requires =\n  flask\ntests_require =\n    mock\n    six  # why\n[x]";
+    assert_eq!(installs_by("setup.cfg", text), "flask mock six pytest");
+}
+
+#[test]
+fn whatever_makes_environments_for_tests_says_what_they_need() {
+    let hatch = "[tool.hatch.envs.default]\ndependencies = ['mock']\n[tool.hatch.envs.hatch-test]\nextra-dependencies=['six']\n[tool.hatch.envs.docs]\ndependencies=['sphinx']";
+    let poetry = "[tool.poetry.group.tests.dependencies]\nmock = '^5'\n[tool.poetry.group.docs.dependencies]\nsphinx = '*'";
+    let tox = "[tool.tox.env_run_base]\ndeps = ['mock', {replace='ref'}]\ndependency_groups=['t']\n[dependency-groups]\nt = ['six']";
+    for (text, installed) in [
+        (hatch, "mock six pytest"),
+        (poetry, "mock pytest"),
+        (tox, "six mock pytest"),
+        (
+            "[tool.pdm.dev-dependencies]\ntest = ['mock', '-e file:///x']\nlint = ['ruff']",
+            "mock pytest",
+        ),
+        ("[tool.tox]\nlegacy_tox_ini = \"\"\"\n[testenv]\ndeps =\n    mock\n\"\"\"", "mock pytest"),
+        ("[build-system]\n[tool.tox.env_run_base]\nextras = ['t']", "-e '.[t]' pytest"),
+        ("[dependency-groups]\ntest = ['mock']\ndocs = ['sphinx']", "mock pytest"),
+    ] {
+        assert_eq!(installs_by("pyproject.toml", text), installed, "{text}");
+    }
+    let tox =
+        "[testenv]\ndeps =\n    -r{toxinidir}/requirements-t.txt\n    py27: enum34\n    mock>1\n";
+    let nox = "import nox\n@nox.session\ndef tests(session):\n    session.install('-r', 'requirements-t.txt', 'mock')\n    session.run('pytest')\n\n@nox.session\ndef lint(session):\n    session.install('ruff')\n";
+    for (name, text, installed) in [
+        ("hatch.toml", "[envs.test]\ndependencies = ['mock']", "mock pytest"),
+        (
+            "tox.toml",
+            "[env_run_base]\ndeps = ['mock', '-r requirements-t.txt']",
+            "-r requirements-t.txt mock pytest",
+        ),
+        ("tox.ini", tox, "-r requirements-t.txt 'mock>1' pytest"),
+        ("noxfile.py", nox, "-r requirements-t.txt mock pytest"),
+    ] {
+        assert_eq!(installs_by(name, text), installed, "{name}");
+    }
+}
+
+#[test]
+fn what_is_asked_for_already_is_not_asked_for_again_in_other_words() {
+    let installed = installs(&[
+        ("requirements-dev.txt", "-r more.txt\npytest==8"),
+        ("more.txt", "Mock==5"),
+        ("requirements/other.txt", ""),
+        ("tox.ini", "[testenv]\ndeps = mock<2\n  six\n  pytest<5"),
+        ("tests/test_a.py", ""),
+    ]);
+    assert_eq!(installed, "-r requirements-dev.txt six");
+}
+
+#[test]
+fn pip_gets_each_file_with_hashes_alone_and_first() {
+    let files = [
+        ("requirements.txt", "pytest"),
+        ("requirements-dev.txt", "idna==3.7 --hash=sha256:00"),
+        ("tests/test_a.py", "import pytest"),
+    ];
+    assert_eq!(installs(&files), "-r requirements-dev.txt | -r requirements.txt");
+    assert!(!detect(&tree(&files)).checks[0].is_locked);
+}
+
+#[test]
+fn what_pytests_configuration_needs_is_installed() {
+    let of = |name: &str, text: &str| installs(&[(name, text), ("tests/test_a.py", "")]);
+    let ini = "[pytest]\naddopts = -ra --cov=a --cov-report=term\n  -n auto\nrequired_plugins = pytest-django>=3 pytest-html\n";
+    assert_eq!(
+        of("pytest.ini", ini),
+        "pytest-cov pytest-xdist 'pytest-django>=3' pytest-html pytest"
+    );
+    assert_eq!(of("setup.cfg", "[tool:pytest]\naddopts = --cov a\n"), "pytest-cov pytest");
+    let tox = "[testenv]\ndeps = pytest-cov==4\n[pytest]\naddopts = --cov a --color=no\n";
+    assert_eq!(of("tox.ini", tox), "pytest-cov==4 pytest");
+    let table = "[tool.pytest.ini_options]\naddopts = ['--timeout=3', '--no-header', '-nauto']\nrequired_plugins = 'pytest-mock'\n";
+    assert_eq!(of("pyproject.toml", table), "pytest-timeout pytest-xdist pytest-mock pytest");
+    assert_eq!(of("pyproject.toml", "[tool.pytest]\naddopts = '--covers'\n"), "pytest");
+}
+
+#[test]
+fn a_project_without_a_build_description_is_not_installed() {
+    let with = |more: &[(&str, &str)]| {
+        let mut files =
+            vec![("setup.cfg", "[metadata]\nname = a"), ("tests/test_a.py", "import pytest")];
+        files.extend(more);
+        installs(&files)
+    };
+    assert_eq!(with(&[]), "pytest");
+    assert_eq!(with(&[("pyproject.toml", "")]), "-e . pytest");
+    assert_eq!(with(&[("setup.py", "")]), "-e . pytest");
+}
+
+#[test]
+fn members_of_uvs_workspace_are_installed_from_its_lock() {
+    let lock = "[[package]]\nname='root'\nsource={virtual='.'}\n[[package]]\nname='a'\nsource={editable='packages/a'}\n[[package]]\nname='b'\nsource={editable='packages/b'}\n[[package]]\nname='pytest'\nsource={registry='https://r.invalid'}\n";
+    let member = "[build-system]\n[project]\nname='a'\n[project.optional-dependencies]\ntest=['x']\n[tool.uv.sources]\nb = {workspace=true}";
+    let files = [
+        ("pyproject.toml", "[project]\nname='root'\n[tool.uv.workspace]\nmembers=['packages/*']"),
+        ("uv.lock", lock),
+        ("packages/a/pyproject.toml", member),
+        ("packages/a/tests/test_a.py", ""),
+        ("packages/b/pyproject.toml", "[build-system]\n[project]\nname='b'"),
+        ("packages/b/tests/test_b.py", ""),
+        ("other/pyproject.toml", "[project]\nname='other'\ndependencies=['flask']"),
+        ("other/tests/test_o.py", ""),
+    ];
+    assert_snapshot!(found(&files), @r"
+      (fresh environment) /tmp/hob-venv (in other)
+      /tmp/hob-venv/bin/python -m pip install --quiet flask pytest (in other)
+    sh -c '. /tmp/hob-venv/bin/activate && python -m pytest tests' (in other) | Pytest | the tests of other
+      (fresh environment) /tmp/hob-venv-2
+      /tmp/hob-venv-2/bin/python -m pip install --quiet uv
+      /tmp/hob-venv-2/bin/uv sync --frozen --active --inexact --all-packages --all-groups --extra test
+    sh -c '. /tmp/hob-venv-2/bin/activate && python -m pytest tests' (in packages/a) | Pytest | the tests of packages/a
+      (fresh environment) /tmp/hob-venv-2
+      /tmp/hob-venv-2/bin/python -m pip install --quiet uv
+      /tmp/hob-venv-2/bin/uv sync --frozen --active --inexact --all-packages --all-groups --extra test
+    sh -c '. /tmp/hob-venv-2/bin/activate && python -m pytest tests' (in packages/b) | Pytest | the tests of packages/b
+    note: the repository has no Python tests
+    ");
+    let detected = detect(&tree(&files));
+    let check = &detected.checks[1];
+    let variables: Vec<String> =
+        check.setup[2].env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    for wanted in ["UV_PYTHON_DOWNLOADS=never", "UV_PYTHON=/tmp/hob-venv-2/bin/python"] {
+        assert!(variables.iter().any(|variable| variable == wanted), "{variables:?}");
+    }
+    assert!(check.is_locked);
+}
+
+#[test]
+fn groups_that_exclude_each_other_are_not_all_installed() {
+    let manifest = "[project]\nname='a'\n[dependency-groups]\ntest=['pytest']\nold=['x<1']\n[tool.uv]\nconflicts=[[{group='test'},{group='old'}]]";
+    let files = [
+        ("pyproject.toml", manifest),
+        ("uv.lock", "[[package]]\nname='pytest'"),
+        ("tests/test_a.py", ""),
+    ];
+    assert_eq!(
+        installs(&files),
+        "uv | uv sync --frozen --active --inexact --all-packages --group test"
+    );
+}
+
+/// The manifests and locks of a tree that its checks do not install.
+fn not_installed(files: &[(&str, &str)]) -> String {
+    let tree = tree(files);
+    let detected = detect(&tree);
+    let left: Vec<&str> =
+        detected.not_installed(tree.paths()).into_iter().map(RepoPath::as_str).collect();
+    left.join(" ")
+}
+
+#[test]
+fn a_changed_manifest_that_no_check_installs_is_told() {
+    let npm = r#"{"scripts":{"test":"jest"},"dependencies":{"a":"1"}}"#;
+    let python = [
+        ("requirements.txt", "-c requirements/limits.txt\n-r requirements/more.txt"),
+        ("requirements/limits.txt", "a==1"),
+        ("requirements/more.txt", "a"),
+        ("requirements/more.in", "a"),
+        ("requirements/production.txt", "b==1"),
+        ("docs/requirements.txt", "sphinx"),
+        ("constraints.txt", "c==1"),
+        ("setup.py", "open('requirements/run.txt')"),
+        ("requirements/run.txt", "d"),
+        ("tests/test_a.py", "import pytest"),
+    ];
+    assert_eq!(
+        not_installed(&python),
+        "constraints.txt docs/requirements.txt requirements/production.txt"
+    );
+    assert_eq!(
+        not_installed(&[
+            ("package.json", r#"{"workspaces":["packages/*"],"scripts":{"test":"jest"}}"#),
+            ("package-lock.json", "{}"),
+            ("packages/a/package.json", "{}"),
+            ("examples/x/package.json", "{}"),
+            ("examples/x/package-lock.json", "{}"),
+            ("b/package.json", npm),
+            ("b/index.js", ""),
+        ]),
+        "examples/x/package-lock.json examples/x/package.json"
+    );
+    let workspace = "[workspace]\nmembers = ['crates/*']\nexclude = ['tools']\n[workspace.dependencies]\nb = { path = 'extra/b' }";
+    assert_eq!(
+        not_installed(&[
+            ("Cargo.toml", workspace),
+            ("Cargo.lock", ""),
+            ("crates/a/Cargo.toml", "[package]\nname='a'"),
+            ("extra/b/Cargo.toml", "[package]\nname='b'"),
+            ("tests/data/x/Cargo.toml", "[package]\nname='x'"),
+            ("extra/c/Cargo.toml", "[package]\nname='c'"),
+        ]),
+        "extra/c/Cargo.toml tests/data/x/Cargo.toml"
+    );
+    assert_eq!(
+        not_installed(&[
+            ("pyproject.toml", "[project]\nname='a'"),
+            ("uv.lock", "[[package]]\nname='m'\nsource={editable='m'}"),
+            ("m/pyproject.toml", "[project]\nname='m'"),
+            ("docs/requirements.txt", "sphinx"),
+            ("tests/test_a.py", ""),
+        ]),
+        "docs/requirements.txt"
+    );
+    // What a definition's command is set up with is what it tests.
+    let files = tree(&[("Cargo.toml", "[package]\nname='a'"), ("web/package.json", npm)]);
+    let detected = from_commands(&files, &["cargo test".to_owned()]);
+    let told = detected.not_installed(files.paths());
+    assert_eq!(told, [&RepoPath::new("web/package.json").unwrap()]);
+}
+
+#[test]
+fn what_prepares_the_tests_runs_before_them_without_its_linters() {
+    assert_snapshot!(found(&[("package.json", r#"{"scripts":{"pretest":"node build.js","test":"standard && node test.js"}}"#)]), @r"
+    npm exec --offline -c 'npm run pretest && node test.js' | JavaScript | scripts.test of package.json
+    npm exec --offline -c standard | ExitStatus | scripts.test of package.json
+    ");
+    assert_snapshot!(found(&[("package.json", r#"{"scripts":{"pretest":"eslint . && node build.js","test":"mocha"}}"#)]), @r"
+    npm exec --offline -c 'node build.js && mocha --reporter spec' | JavaScript | scripts.test of package.json
+    npm exec --offline -c 'eslint .' | ExitStatus | scripts.pretest of package.json
+    ");
+}
+
+#[test]
+fn runners_behind_wrappers_name_every_test() {
+    let flags = |script: &str| {
+        let manifest = serde_json::json!({"scripts": {"test": script}}).to_string();
+        let argv = detect(&tree(&[("package.json", &manifest)])).checks[0].command.argv.clone();
+        argv.get(3..).map_or_else(String::new, |flags| flags.join(" "))
+    };
+    for (script, told) in [
+        ("nyc --reporter=lcov mocha", "--reporter spec"),
+        ("nyc --reporter lcov mocha -R dot", ""),
+        ("c8 jest", "--verbose"),
+        ("cross-env A=b jest", "--verbose"),
+        ("npx cross-env A=b nyc mocha test", "--reporter spec"),
+        ("react-scripts test", "--verbose"),
+        ("cross-env CI=true react-scripts test", "--verbose"),
+        ("react-scripts build", ""),
+        ("dotenv -- vitest run", "--reporter=verbose"),
+        ("dotenv -e .env -- jest", "--verbose"),
+        ("node --experimental-vm-modules node_modules/jest/bin/jest.js", "--verbose"),
+        ("node scripts/jest.js", ""),
+        ("node_modules/.bin/mocha", "--reporter spec"),
+        ("nyc node test.js", ""),
+        ("NODE_ENV=test jest --silent", ""),
+    ] {
+        assert_eq!(flags(script), told, "{script}");
+    }
 }
 
 #[test]
@@ -255,11 +589,12 @@ fn hashes_and_tox_are_understood() {
     ");
     assert_snapshot!(found(&[
         ("setup.cfg", "[metadata]\nname=a"),
+        ("test.txt", ""),
         ("tox.ini", "[tox]\nenvlist=py\n[testenv]\ndeps =\n    pytest\n    py27: mock\n    -rtest.txt\ncommands = pytest\n[testenv:lint]\ndeps = flake8"),
         ("tests/test_a.py", ""),
     ]), @r"
       (fresh environment) /tmp/hob-venv
-      /tmp/hob-venv/bin/python -m pip install --quiet -r test.txt -e . pytest
+      /tmp/hob-venv/bin/python -m pip install --quiet -r test.txt pytest
     sh -c '. /tmp/hob-venv/bin/activate && python -m pytest tests' | Pytest | the tests of the repository
     ");
 }

@@ -1,7 +1,8 @@
-//! Test Anything Protocol, versions 13 and 14, with subtests as node:test writes them.
+//! Test Anything Protocol, versions 13 and 14, with subtests as node:test and node-tap write them.
 //!
-//! Source: the TAP 14 specification. Without `# Subtest` lines a comment before a test is taken for the
-//! title of a group, which is what older producers write.
+//! Source: the TAP 14 specification. Subtests stand below a `# Subtest` line, or in the braces behind their result
+//! (buffered). Without either a comment before a test is taken for the title of a group, which is what older producers
+//! write.
 
 use std::sync::LazyLock;
 
@@ -16,6 +17,16 @@ static RESULT: LazyLock<Regex> = LazyLock::new(|| {
 });
 static DIRECTIVE: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)(?:^|\s)#\s*(skip|todo)\b.*$").expect("the pattern is a constant")
+});
+
+/// What node-tap writes behind a result: how long it took.
+static TIME: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\s*#\s*time=\d+(?:\.\d+)?m?s\s*$").expect("the pattern is a constant")
+});
+/// Comments that are totals and no titles.
+static TOTAL: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"^(?:time=|\{ total: |(?:failed|skip|todo|tests|pass|fail)\b:? +\d)")
+        .expect("the pattern is a constant")
 });
 
 /// Whether the lines are TAP.
@@ -33,7 +44,10 @@ fn is_plan(line: &str) -> bool {
 
 /// Reads one stream.
 pub(in crate::checks) fn read(lines: &[String]) -> Met {
-    let has_subtests = lines.iter().any(|l| l.trim_start().starts_with("# Subtest"));
+    let has_subtests = lines.iter().any(|l| {
+        let text = l.trim();
+        text.starts_with("# Subtest") || (buffered(text).is_some() && RESULT.is_match(text))
+    });
     let mut titles: Vec<(usize, String)> = Vec::new();
     let mut nodes = Vec::new();
     let mut diagnostics: Option<usize> = None;
@@ -50,10 +64,16 @@ pub(in crate::checks) fn read(lines: &[String]) -> Met {
         } else if let Some(title) = text.strip_prefix("# Subtest: ") {
             open(&mut titles, depth, title);
         } else if let Some(comment) = text.strip_prefix("# ").filter(|_| !has_subtests) {
-            open(&mut titles, depth, comment);
+            if !TOTAL.is_match(comment) {
+                open(&mut titles, depth, comment);
+            }
         } else if let Some(found) = RESULT.captures(text) {
             let described = found.get(3).map_or("", |m| m.as_str());
-            let described = described.strip_suffix(" {").unwrap_or(described);
+            let opens = buffered(described);
+            let described = opens.unwrap_or(described);
+            let described = TIME
+                .find(described)
+                .map_or(described, |time| described.get(..time.start()).unwrap_or(described));
             let directive = DIRECTIVE.captures(described);
             let todo = directive.as_ref().map(|d| d[1].to_lowercase());
             let name = DIRECTIVE.replace(described, "");
@@ -67,15 +87,28 @@ pub(in crate::checks) fn read(lines: &[String]) -> Met {
                 |(at, _): &&(usize, String)| if has_subtests { *at < depth } else { *at <= depth };
             let mut path: Vec<String> =
                 titles.iter().filter(group).map(|(_, t)| t.clone()).collect();
-            path.push(if name.is_empty() {
+            let name = if name.is_empty() {
                 format!("test {}", found.get(2).map_or("", |m| m.as_str()))
             } else {
                 name
-            });
+            };
+            if opens.is_some() {
+                titles.retain(|(at, _)| *at < depth);
+                titles.push((depth, name.clone()));
+            }
+            path.push(name);
             nodes.push(Node { path, outcome });
         }
     }
     leaves(nodes)
+}
+
+/// A result without the brace that opens its subtest.
+fn buffered(result: &str) -> Option<&str> {
+    if result == "{" {
+        return Some("");
+    }
+    result.strip_suffix(" {").filter(|before| !before.ends_with('\\'))
 }
 
 fn open(titles: &mut Vec<(usize, String)>, depth: usize, title: &str) {

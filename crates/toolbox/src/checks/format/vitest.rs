@@ -8,9 +8,9 @@ use regex::Regex;
 use super::Met;
 use crate::checks::text::without_duration;
 
-/// `✓ w/c.test.mjs (1 test) 5ms`
+/// `✓ w/c.test.mjs (1 test) 5ms`; before vitest 2 `✓ c.test.ts (3)` on a terminal.
 static OF_FILE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"^(\S.*?) \((\d+) tests?(?: \|.*)?\)").expect("the pattern is a constant")
+    Regex::new(r"^(\S.*?) +\((\d+)(?: tests?)?(?: \|.*)?\)").expect("the pattern is a constant")
 });
 
 /// Whether the lines are vitest's.
@@ -36,7 +36,7 @@ pub(super) fn read(lines: &[String]) -> Met {
             continue;
         }
         let Some(outcome) = outcome(mark) else { continue };
-        if let Some(found) = OF_FILE.captures(rest) {
+        if let Some(found) = OF_FILE.captures(rest).filter(|found| is_file(&found[1])) {
             if outcome == Passed {
                 files.push((found[1].to_owned(), Passed));
             }
@@ -56,6 +56,11 @@ pub(super) fn read(lines: &[String]) -> Met {
         }
     }
     named
+}
+
+/// Whether this names a file: tests may have numbers in brackets too.
+fn is_file(name: &str) -> bool {
+    !name.contains(" > ") && name.rsplit(['/', ' ']).next().is_some_and(|last| last.contains('.'))
 }
 
 fn outcome(mark: &str) -> Option<TestOutcome> {

@@ -153,6 +153,59 @@ fn how_many_passed_is_known_without_names() {
 }
 
 #[test]
+fn node_taps_results_carry_no_times() {
+    let named = "
+    - test/a.js > red before > fails for years
+    + test/a.js > adds > one
+    + test/a.js > adds > two # not a directive
+    ~ test/a.js > later
+    + test/a.js > some day
+    + test/b.js > buffered > deeper > leaf
+    + test/b.js > buffered > inside
+    + test/b.js > top
+    - test/c.js";
+    for out in [include_str!("captures/tap-16.stdout"), include_str!("captures/tap-21.stdout")] {
+        let mut expected: Vec<&str> =
+            named.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+        let told = shown(ResultFormat::JavaScript, out, "");
+        let mut tests: Vec<&str> = told.lines().take_while(|line| *line != "=====").collect();
+        expected.sort_unstable();
+        tests.sort_unstable();
+        assert_eq!(tests, expected);
+    }
+}
+
+#[test]
+fn buffered_subtests_are_read_in_their_braces() {
+    let out = "TAP version 14\nok 1 - a.js # time=11.789ms {\n    ok 1 - adds # time=2ms\n    not ok 2 - divides # time=1.5ms {\n        not ok 1 - by zero\n        1..1\n    }\n    1..2\n}\nok 2 - b.js # SKIP not here\n1..2\n# time=20ms\n";
+    assert_snapshot!(shown(ResultFormat::Tap, out, "").split("\n=====").next().unwrap(), @r"
+    + a.js > adds
+    - a.js > divides > by zero
+    ~ b.js
+    ");
+    // Totals are no titles.
+    let out =
+        "TAP version 13\n# adds\nok 1 one\n# time=5ms\nok 2 two\n1..2\n# tests 2\n# pass  2\n";
+    assert_snapshot!(shown(ResultFormat::Tap, out, "").split("\n=====").next().unwrap(), @r"
+    + adds > one
+    + adds > two
+    ");
+}
+
+#[test]
+fn vitest_before_2_names_files_in_other_ways() {
+    let (out, err) =
+        (include_str!("captures/vitest-1.stdout"), include_str!("captures/vitest-1.stderr"));
+    assert_snapshot!(shown(ResultFormat::JavaScript, out, err).split("\n=====").next().unwrap(), @r"
+    + a.test.ts
+    - b.test.ts > s > bad
+    - c.test.ts
+    ");
+    let out = " ✓ a.test.ts (3)\n ❯ src/b.test.ts (2) 5ms\n   ✓ s (1)\n\n Test Files  1 failed | 1 passed (2)\n      Tests  1 failed | 4 passed (5)\n";
+    assert_snapshot!(shown(ResultFormat::JavaScript, out, "").split("\n=====").next().unwrap(), @"+ a.test.ts");
+}
+
+#[test]
 fn nextest_is_read_up_to_its_summary() {
     assert_snapshot!(shown(ResultFormat::Nextest, "", include_str!("captures/nextest.stderr")), @r"
     - one tests::breaks
