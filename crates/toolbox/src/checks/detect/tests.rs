@@ -368,8 +368,8 @@ fn whatever_makes_environments_for_tests_says_what_they_need() {
 #[test]
 fn what_is_asked_for_already_is_not_asked_for_again_in_other_words() {
     let installed = installs(&[
-        ("requirements-dev.txt", "-r more.txt\npytest==8"),
-        ("more.txt", "Mock==5"),
+        ("requirements-dev.txt", "-r requirements-more.txt\npytest==8"),
+        ("requirements-more.txt", "Mock==5"),
         ("requirements/other.txt", ""),
         ("tox.ini", "[testenv]\ndeps = mock<2\n  six\n  pytest<5"),
         ("tests/test_a.py", ""),
