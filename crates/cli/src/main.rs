@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     // What still looks at or removes files is nobody's result: it ends with the process, and the next one goes on.
     runtime.shutdown_timeout(SHUTDOWN_MAX);
     match outcome {
-        Ok(code) => code.into(),
+        Ok(exit) => mouth::end(exit),
         Err(failure) => mouth::failure(&failure),
     }
 }

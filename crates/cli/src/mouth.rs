@@ -5,6 +5,7 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::exit::{Exit, Failure};
 use crate::settings::Settings;
@@ -21,8 +22,12 @@ pub(crate) fn change(diff: &str) {
     if std::io::stdout().is_terminal() { data(diff) } else { bytes(diff) }
 }
 
-/// Writes a document that counts byte by byte, and a line end.
+/// Writes a document that counts byte by byte, and a line end. Once a write has failed nothing more is written: what the
+/// command does goes on to its end all the same.
 pub(crate) fn bytes(text: &str) {
+    if is_lost() {
+        return;
+    }
     let mut out = std::io::stdout().lock();
     if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
         drop(out);
@@ -30,16 +35,41 @@ pub(crate) fn bytes(text: &str) {
     }
 }
 
-/// A reader that has gone away ends the process quietly, as a pipe does; every other loss is said.
-#[expect(clippy::exit, clippy::disallowed_methods, reason = "there is nobody left to answer to")]
-fn lost(error: &std::io::Error) -> ! {
+/// What became of standard output: one of the three below.
+static OUT: AtomicU8 = AtomicU8::new(WRITTEN);
+
+/// All of it was written so far.
+const WRITTEN: u8 = 0;
+
+/// Its reader has gone away, as readers of pipes do when they have read enough.
+const UNREAD: u8 = 1;
+
+/// It could not be written.
+const LOST: u8 = 2;
+
+/// Whether nobody hears what is written any more.
+pub(crate) fn is_lost() -> bool {
+    OUT.load(Ordering::Relaxed) != WRITTEN
+}
+
+/// A reader that has gone away is nobody's mistake; every other loss is said, once.
+fn lost(error: &std::io::Error) {
     if error.kind() == std::io::ErrorKind::BrokenPipe {
-        std::process::exit(0)
+        OUT.store(UNREAD, Ordering::Relaxed);
+        return;
     }
+    OUT.store(LOST, Ordering::Relaxed);
     let problem = format!("standard output cannot be written: {error}");
     say(&format!("error: {problem}"));
     say("hint: look at the disk or the program that the output goes to, then ask again");
-    std::process::exit(1)
+}
+
+/// The exit code of a command that came to this: what it did counts, whoever read of it. Output that was lost is no success.
+pub(crate) fn end(exit: Exit) -> ExitCode {
+    match exit {
+        Exit::Done if OUT.load(Ordering::Relaxed) == LOST => Exit::Fixable.into(),
+        exit => exit.into(),
+    }
 }
 
 /// Writes a value as pretty JSON.
@@ -88,7 +118,7 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     if let Err(error) = error.print() {
         lost(&error);
     }
-    if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
+    end(if error.use_stderr() { Exit::Usage } else { Exit::Done })
 }
 
 /// Starts the log: warnings to standard error, more where it was asked for.

@@ -97,7 +97,7 @@ pub(crate) enum Runs {
         /// Only those that are not over
         #[arg(long)]
         unfinished: bool,
-        /// At most so many
+        /// At most so many; 0 means 10000, and that there is more is said
         #[arg(long, default_value_t = 50)]
         limit: usize,
         #[command(flatten)]
@@ -234,7 +234,7 @@ pub(crate) enum Ledger {
         /// The first entry
         #[arg(long, default_value_t = 0)]
         from: u64,
-        /// At most so many
+        /// At most so many; 0 means 10000, and that there is more is said
         #[arg(long, default_value_t = 1000)]
         limit: usize,
         #[command(flatten)]

@@ -12,8 +12,11 @@ pub struct RunReport {
     pub run: RunId,
     /// The agent's name.
     pub agent: String,
-    /// What it came to.
-    pub outcome: Outcome,
+    /// What it came to; nothing where it is not over: it was interrupted, or is still under way.
+    pub outcome: Option<Outcome>,
+    /// Where it stands, as `hob runs list` says it.
+    #[serde(default)]
+    pub state: String,
     /// Why, in one sentence.
     pub reason: String,
     /// False when anything could not be read or checked; `left` says what.

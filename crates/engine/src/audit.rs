@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use store::record::payload::PAYLOAD_MAX_BYTES;
 use store::record::{NewLedgerRow, Payload};
 
-/// The longest reason that an entry carries, in characters; the whole text is a payload where it counts.
+/// The longest reason that an entry carries, in characters; of a longer one the whole text is a payload.
 const REASON_MAX_CHARS: usize = 1_000;
 
 /// The most bytes of facts that an entry carries; more of them become a payload.
@@ -102,6 +102,12 @@ impl Scribe {
             facts.insert("definition".to_owned(), json!(version.to_string()));
         }
         let mut payloads = note.payloads;
+        let reason = domain::limit::head_chars(&note.reason, REASON_MAX_CHARS);
+        if reason != note.reason {
+            let mut whole = note.reason.into_bytes();
+            whole.truncate(store::record::payload::PAYLOAD_MAX_BYTES);
+            payloads.push(("reason", whole));
+        }
         let large = facts.values().map(|fact| fact.to_string().len()).sum::<usize>();
         if large > FACTS_MAX_BYTES {
             let all = Value::Object(std::mem::take(&mut facts).into_iter().collect());
@@ -120,7 +126,7 @@ impl Scribe {
             run: self.run,
             agent: self.agent.as_ref().map(|(name, _)| name.clone()),
             repository: self.repository.as_deref().map(cut),
-            reason: domain::limit::head_chars(&note.reason, REASON_MAX_CHARS),
+            reason,
             facts,
             payloads: self.keep(payloads, written),
         };

@@ -100,8 +100,12 @@ impl House {
                 (Applied::Refused(refused), tx)
             }
         };
+        let superseded = crate::open_proposals::superseded_lines(&tx.proposals);
         match self.commit(tx).await {
-            Ok(()) => Ok(Some(answer)),
+            Ok(()) => {
+                self.tell_superseded(superseded);
+                Ok(Some(answer))
+            }
             Err(HouseError::Commit(CommitError::StaleRevision {
                 what: "run" | "proposal",
                 ..

@@ -247,7 +247,7 @@ impl House {
             }
             latest = self.proposal(proposal.id).await?;
         }
-        self.end_run(&intent.actor, proposal.run, answer).await
+        self.end_run(&intent.actor, proposal, answer).await
     }
 
     /// Forgets an answer that failed, unless it was done all the same: where the target holds what it was to hold,

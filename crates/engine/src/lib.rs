@@ -22,6 +22,7 @@ mod machines;
 mod meter;
 mod open_proposals;
 mod outbox;
+mod pages;
 mod pending;
 mod perform;
 mod persist;
@@ -32,6 +33,7 @@ mod recorded;
 mod report;
 pub mod request;
 mod space;
+mod spent_branch;
 #[cfg(test)]
 mod stored;
 mod stuck;

@@ -13,12 +13,12 @@ use crate::house::House;
 use crate::perform::verify_millis_as_seconds as seconds;
 
 impl House {
-    /// The report of a run, as far as it has come. `None` while it is under way.
-    pub async fn report(&self, run: domain::RunId) -> Result<Option<RunReport>, HouseError> {
+    /// The report of a run, as far as it has come; one that is not over has no outcome.
+    pub async fn report(&self, run: domain::RunId) -> Result<RunReport, HouseError> {
         let row = self.load(run).await?;
         let facts = Facts::read(row.id, &row.facts)?;
         let machine = crate::persist::from_record(&row.run);
-        let Some(outcome) = outcome(&machine.state) else { return Ok(None) };
+        let outcome = outcome(&machine.state);
         let entries = self.store.ledger_size_of_run(run).await?;
         let standing = self.ledger_standing().await?;
         let brain = facts.outcome.as_ref();
@@ -26,13 +26,18 @@ impl House {
         let left = left(&facts);
         let told = told_checks(&facts);
         let escalated = facts.told.is_some()
-            || matches!(outcome, Outcome::Escalated | Outcome::Denied | Outcome::Cancelled);
-        Ok(Some(RunReport {
+            || matches!(outcome, Some(Outcome::Escalated | Outcome::Denied | Outcome::Cancelled));
+        Ok(RunReport {
             run,
             agent: row.agent.name.clone(),
             outcome,
-            reason: reason(&facts, &machine),
-            complete: brain.is_some_and(|o| o.complete)
+            state: machine.state.name().to_owned(),
+            reason: match outcome {
+                Some(_) => reason(&facts, &machine),
+                None => unfinished(&machine),
+            },
+            complete: outcome.is_some()
+                && brain.is_some_and(|o| o.complete)
                 && !told.incomplete
                 && !left.iter().any(|l| l.why.makes_incomplete()),
             proposal: facts.proposal.clone(),
@@ -61,7 +66,7 @@ impl House {
                 judge: seconds(facts.spent.judge),
             },
             ledger: LedgerReport { entries, root: standing.root, size: standing.size },
-        }))
+        })
     }
 }
 
@@ -79,6 +84,14 @@ const fn outcome(state: &State) -> Option<Outcome> {
             Ending::Escalated => Outcome::Escalated,
             Ending::Cancelled => Outcome::Cancelled,
         }),
+    }
+}
+
+/// How far a run has come that is not over.
+fn unfinished(run: &runs::Run) -> String {
+    match detail(&run.state) {
+        detail if detail.is_empty() => format!("not over: {}", run.state.name()),
+        detail => format!("not over: {}, {detail}", run.state.name()),
     }
 }
 
@@ -211,14 +224,7 @@ pub struct RunLine {
 pub(crate) fn run_line(row: &RunRow) -> RunLine {
     let facts = Facts::read(row.id, &row.facts);
     let run = crate::persist::from_record(&row.run);
-    let detail = match &run.state {
-        State::Queued => String::new(),
-        State::Working { attempt, step } => format!("{} (attempt {attempt})", step.name()),
-        State::Waiting { gate: runs::Gate::Retry { at, .. }, .. } => format!("retry at {at}"),
-        State::Proposed { proposal } => proposal.to_string(),
-        State::Stopping { step } => step.name().to_owned(),
-        State::Ended { ending } => ending.name().to_owned(),
-    };
+    let detail = detail(&run.state);
     let (repository, why) = match &facts {
         Ok(facts) => (&facts.request.source, reason(facts, &run)),
         Err(error) => (&row.repository, error.to_string()),
@@ -232,5 +238,17 @@ pub(crate) fn run_line(row: &RunRow) -> RunLine {
         accepted: run.accepted.to_string(),
         updated: row.updated.to_string(),
         reason: why.lines().next().unwrap_or_default().to_owned(),
+    }
+}
+
+/// How a run ended, or which step it is in.
+fn detail(state: &State) -> String {
+    match state {
+        State::Queued => String::new(),
+        State::Working { attempt, step } => format!("{} (attempt {attempt})", step.name()),
+        State::Waiting { gate: runs::Gate::Retry { at, .. }, .. } => format!("retry at {at}"),
+        State::Proposed { proposal } => proposal.to_string(),
+        State::Stopping { step } => step.name().to_owned(),
+        State::Ended { ending } => ending.name().to_owned(),
     }
 }

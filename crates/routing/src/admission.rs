@@ -59,8 +59,8 @@ pub fn decide(agent: &Agent, repository: &str, standing: &Standing) -> Admission
     }
     if standing.open_proposals >= agent.limits.open_proposals_max {
         let limit = format!(
-            "limits.open_proposals: {} of {} are open in this repository; answer one with `hob review`",
-            standing.open_proposals, agent.limits.open_proposals_max
+            "nothing was begun: `limits.open_proposals` is {}, and {} of agent `{}` wait in this repository",
+            agent.limits.open_proposals_max, standing.open_proposals, agent.name
         );
         return Admission::Limited { limit };
     }

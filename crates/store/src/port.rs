@@ -107,8 +107,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
         limit: usize,
     ) -> Result<Vec<Digest>, Error>;
 
-    /// Erases payloads: bytes and salt are gone from the disk, the digests stay. Gives back how many were erased.
-    async fn erase(&self, digests: &[Digest], now: Timestamp) -> Result<u64, Error>;
+    /// Erases payloads: bytes and salt are gone, the digests stay. Says how many were erased, and whether their bytes are
+    /// gone from the disk too.
+    async fn erase(&self, digests: &[Digest], now: Timestamp) -> Result<Erased, Error>;
+
+    /// Whether nothing that was ever erased is on the disk any more.
+    async fn is_cleared(&self) -> Result<bool, Error>;
 
     /// How many ledger entries there are.
     async fn ledger_size(&self) -> Result<u64, Error>;
@@ -150,6 +154,16 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 
     /// Reads everything and says what is wrong with it, by place; nothing where all is well.
     async fn check_integrity(&self) -> Result<Vec<Damage>, Error>;
+}
+
+/// What an erasure came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Erased {
+    /// How many payloads were there to erase.
+    pub payloads: u64,
+    /// Whether the bytes of everything that was erased are gone from the disk. Where somebody still reads what was there
+    /// before they are not: they go with the first request, of whatever process, that finds nobody reading.
+    pub from_disk: bool,
 }
 
 /// Where the stored tree hashes and the newest checkpoint stand.

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use domain::Actor;
 use engine::request::ledger::{By, Erasable, ProofVerified, Verified, verify_export, verify_proof};
+use store::port::READ_ROWS_MAX;
 use tempfile::NamedTempFile;
 
 use crate::exit::{Exit, Failure};
@@ -39,8 +40,9 @@ pub(crate) async fn ledger(settings: &Settings, asked: Ledger) -> Result<Exit, F
         }
         Ledger::Show { run, from, limit, output } => {
             let house = wire_up::house(settings).await?;
-            let mut entries = house.show_ledger(run, from, one_more(limit)).await?;
-            if limit > 0 && entries.len() > limit {
+            let limit = at_most(limit);
+            let mut entries = house.show_ledger(run, from, limit.saturating_add(1)).await?;
+            if entries.len() > limit {
                 let next = entries.get(limit).map_or(from, |entry| entry.index);
                 entries.truncate(limit);
                 mouth::say(&format!(
@@ -86,9 +88,9 @@ pub(crate) async fn ledger(settings: &Settings, asked: Ledger) -> Result<Exit, F
     }
 }
 
-/// What is asked for to see whether there is more than is shown; 0 stays what it means: all that one read gives back.
-pub(crate) const fn one_more(limit: usize) -> usize {
-    if limit == 0 { 0 } else { limit.saturating_add(1) }
+/// How much is shown at most: 0 means as much as one read of the store gives back. That there is more is said.
+pub(crate) const fn at_most(limit: usize) -> usize {
+    if limit == 0 { READ_ROWS_MAX } else { limit }
 }
 
 async fn erase(settings: &Settings, what: Option<Erasable>, reason: &str) -> Result<Exit, Failure> {
@@ -97,11 +99,21 @@ async fn erase(settings: &Settings, what: Option<Erasable>, reason: &str) -> Res
     })?;
     let house = wire_up::house(settings).await?;
     let erased = house.erase(&Actor::local(&settings.user), what, reason).await?;
-    mouth::say(&match erased {
+    let what = match erased.payloads {
         0 => "nothing was left to erase".to_owned(),
         1 => "1 payload was erased; the entry that names it stays".to_owned(),
-        _ => format!("{erased} payloads were erased; the entries that name them stay"),
-    });
+        more => format!("{more} payloads were erased; the entries that name them stay"),
+    };
+    if !erased.from_disk {
+        return Err(Failure::fixable(
+            format!(
+                "{what}. Erased in the log, not yet from the disk: another process reads the store"
+            ),
+            "let that process end; the next command that finds nobody reading takes the bytes away, and \
+             `hob ledger verify` has a remark until then",
+        ));
+    }
+    mouth::say(&what);
     Ok(Exit::Done)
 }
 

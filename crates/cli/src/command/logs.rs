@@ -41,7 +41,8 @@ pub(crate) async fn logs(house: &House, run: RunId, wanted: Wanted) -> Result<()
             }
         }
         if !part.more {
-            if part.at_rest || !wanted.follow {
+            // Who does not listen any more is not told what goes on happening.
+            if part.at_rest || !wanted.follow || mouth::is_lost() {
                 return Ok(());
             }
             tokio::time::sleep(LOOK_AGAIN).await;

@@ -116,7 +116,7 @@ fn details(review: &Shown) -> String {
     let target = review.target.as_deref().unwrap_or("no branch");
     let held = review.mirror.as_ref().map(|folder| format!(" in {folder}")).unwrap_or_default();
     format!(
-        "branch {}{held} onto {target}\nbase {}\nhead {}\ndigest {}\nrun {} of {}, asked for by {}\napproved by: {}\n\n{}",
+        "branch {}{held} onto {target}\nbase {}\nhead {}\ndigest {}\nrun {} of {}, asked for by {}\napproved by: {}{}\n\n{}",
         review.branch,
         review.base,
         review.head,
@@ -125,6 +125,14 @@ fn details(review: &Shown) -> String {
         review.agent,
         review.requester.as_deref().unwrap_or("nobody"),
         if review.approvals.is_empty() { "nobody".to_owned() } else { review.approvals.join(", ") },
+        answered(review),
         review.body.trim_end()
     )
+}
+
+/// What became of it beyond its state.
+fn answered(review: &Shown) -> String {
+    let why = review.why.iter().map(|why| format!("\nrejected because: {why}"));
+    let newer = review.superseded_by.iter().map(|newer| format!("\n{newer} takes its place"));
+    why.chain(newer).collect()
 }

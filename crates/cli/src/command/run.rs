@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::exit::{Exit, Failure};
 use crate::mouth;
 use crate::settings::Settings;
-use crate::usage::Run;
+use crate::usage::{Output, Run};
 use crate::wire_up::{self, definitions};
 
 /// Runs an agent on a repository and says what came of it.
@@ -43,7 +43,49 @@ pub(crate) async fn run(settings: &Settings, asked: Run) -> Result<Exit, Failure
             return Err(Failure::fixable(problem, "`hob runs list` shows whether it was accepted"));
         }
     };
-    follow(settings, &house, run, asked.output.json, &mut signals).await
+    let mut telling = Telling::of(asked.output);
+    follow(settings, &house, run, &mut telling, &mut signals).await
+}
+
+/// How what came of a run is told.
+#[derive(Debug)]
+pub(crate) enum Telling {
+    /// As text.
+    Text,
+    /// As one JSON object.
+    Object,
+    /// As one element of a JSON array, which is written at the end.
+    Element(Vec<RunReport>),
+}
+
+impl Telling {
+    /// Of one run.
+    pub(crate) const fn of(output: Output) -> Self {
+        if output.json { Self::Object } else { Self::Text }
+    }
+
+    /// Of several.
+    pub(crate) const fn of_several(output: Output) -> Self {
+        if output.json { Self::Element(Vec::new()) } else { Self::Text }
+    }
+
+    fn tell(&mut self, report: RunReport, hob: &str) -> Result<(), Failure> {
+        match self {
+            Self::Text if report.outcome.is_none() => {}
+            Self::Text => mouth::data(&text(&report, hob)),
+            Self::Object => mouth::json(&report)?,
+            Self::Element(reports) => reports.push(report),
+        }
+        Ok(())
+    }
+
+    /// Writes what was gathered.
+    pub(crate) fn end(self) -> Result<(), Failure> {
+        match self {
+            Self::Text | Self::Object => Ok(()),
+            Self::Element(reports) => mouth::json(&reports),
+        }
+    }
 }
 
 /// Drives a run to its rest while listening to signals, and says what came of it. Whatever is still to be cleared away
@@ -52,7 +94,7 @@ pub(crate) async fn follow(
     settings: &Settings,
     house: &Arc<House>,
     run: RunId,
-    json: bool,
+    telling: &mut Telling,
     signals: &mut Signals,
 ) -> Result<Exit, Failure> {
     let actor = Actor::local(&settings.user);
@@ -64,7 +106,7 @@ pub(crate) async fn follow(
         clear_away(house, signals).await;
     }
     let told = match &rest {
-        Ok(rest) => tell(settings, house, (run, *rest), json).await,
+        Ok(rest) => tell(settings, house, (run, *rest), telling).await,
         Err(_) => Ok(Exit::NoResult),
     };
     if rest.is_ok() && !house.is_leaving() {
@@ -93,11 +135,13 @@ async fn tell(
     settings: &Settings,
     house: &House,
     (run, rest): (RunId, engine::Rest),
-    json: bool,
+    telling: &mut Telling,
 ) -> Result<Exit, Failure> {
     // The report names the audit log as it is sealed.
     wire_up::seal(house).await;
-    let Some(report) = house.report(run).await? else {
+    let report = house.report(run).await?;
+    let outcome = report.outcome;
+    if outcome.is_none() {
         if rest == engine::Rest::Settled {
             let problem = format!("{run} came to rest without being over");
             return Err(engine::HouseError::Inconsistent(problem).into());
@@ -106,14 +150,9 @@ async fn tell(
             "interrupted: {run} goes on with `{} runs resume {run}`",
             settings.hob
         ));
-        return Ok(Exit::NoResult);
-    };
-    if json {
-        mouth::json(&report)?;
-    } else {
-        mouth::data(&text(&report, &settings.hob));
     }
-    Ok(exit(report.outcome))
+    telling.tell(report, &settings.hob)?;
+    Ok(outcome.map_or(Exit::NoResult, exit))
 }
 
 /// What a person or a service manager says to this process, from the start of a run to the very end: a signal that was
@@ -206,8 +245,12 @@ const fn exit(outcome: Outcome) -> Exit {
 
 /// The report for a person: what came of it first, then what to do with it by calling `hob`.
 pub(crate) fn text(report: &RunReport, hob: &str) -> String {
-    let mut lines = vec![format!("{}: {}", name(report.outcome), report.reason)];
-    if !report.complete {
+    let first = match report.outcome {
+        Some(outcome) => name(outcome),
+        None => &report.state,
+    };
+    let mut lines = vec![format!("{first}: {}", report.reason)];
+    if !report.complete && report.outcome.is_some() {
         lines.push("incomplete: something could not be read or checked, see `left`".to_owned());
     }
     for update in &report.updates {

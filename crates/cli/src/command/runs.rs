@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::{Actor, RunId};
 use engine::House;
 
-use crate::command::ledger::one_more;
+use crate::command::ledger::at_most;
 use crate::command::{logs, run};
 use crate::exit::{Exit, Failure};
 use crate::settings::Settings;
@@ -31,17 +31,14 @@ pub(crate) async fn runs(settings: &Settings, asked: Runs) -> Result<Exit, Failu
         }
         Runs::Show { run, output } => {
             let house = wire_up::house(settings).await?;
-            match house.report(run).await? {
-                Some(report) if output.json => mouth::json(&report)?,
-                Some(report) => mouth::data(&run::text(&report, &settings.hob)),
-                None => {
-                    let line = house.show_run(run).await?;
-                    if output.json {
-                        mouth::json(&line)?;
-                    } else {
-                        mouth::data(&format!("{}: {} {}", line.run, line.state, line.detail));
-                    }
-                }
+            let report = house.report(run).await?;
+            if output.json {
+                mouth::json(&report)?;
+            } else if report.outcome.is_some() {
+                mouth::data(&run::text(&report, &settings.hob));
+            } else {
+                let line = house.show_run(run).await?;
+                mouth::data(&format!("{}: {} {}", line.run, line.state, line.detail));
             }
         }
         Runs::Logs { run, follow, all, output } => {
@@ -62,7 +59,8 @@ pub(crate) async fn runs(settings: &Settings, asked: Runs) -> Result<Exit, Failu
             let house = wire_up::house_with_workshop(settings, sandbox).await?;
             let mut signals = run::Signals::listen()?;
             let again = house.retry_run(&actor, run).await?;
-            return run::follow(settings, &house, again, output.json, &mut signals).await;
+            let mut telling = run::Telling::of(output);
+            return run::follow(settings, &house, again, &mut telling, &mut signals).await;
         }
         Runs::Resume { run, sandbox, output } => {
             return resume(settings, run, sandbox, output).await;
@@ -79,8 +77,9 @@ async fn list(
     output: Output,
 ) -> Result<(), Failure> {
     let house = wire_up::house(settings).await?;
-    let mut lines = house.list_runs(unfinished, one_more(limit)).await?;
-    if limit > 0 && lines.len() > limit {
+    let limit = at_most(limit);
+    let mut lines = house.list_runs(unfinished, limit.saturating_add(1)).await?;
+    if lines.len() > limit {
         lines.truncate(limit);
         mouth::say(&format!(
             "note: the newest {limit} runs are shown, and there are more: name a greater `--limit`"
@@ -118,16 +117,17 @@ async fn resume(
 ) -> Result<Exit, Failure> {
     let house = wire_up::house_with_workshop(settings, sandbox).await?;
     let mut signals = run::Signals::listen()?;
-    if let Some(run) = run {
-        return go_on(settings, &house, run, output, &mut signals).await;
-    }
-    let runs = house.unfinished_runs().await?;
+    let mut telling = run::Telling::of_several(output);
+    let runs = match run {
+        Some(run) => vec![run],
+        None => house.unfinished_runs().await?,
+    };
     if runs.is_empty() {
         mouth::say("no run is unfinished");
     }
     let mut worst = Exit::Done;
     for run in runs {
-        let gone_on = go_on(settings, &house, run, output, &mut signals).await;
+        let gone_on = go_on(settings, &house, run, &mut telling, &mut signals).await;
         // One that cannot go on holds no other up.
         let exit = gone_on.unwrap_or_else(|failure| {
             mouth::say(&format!("{run} does not go on:"));
@@ -136,6 +136,7 @@ async fn resume(
         });
         worst = worst.worse(exit);
     }
+    telling.end()?;
     Ok(worst)
 }
 
@@ -143,9 +144,9 @@ async fn go_on(
     settings: &Settings,
     house: &Arc<House>,
     run: RunId,
-    output: Output,
+    telling: &mut run::Telling,
     signals: &mut run::Signals,
 ) -> Result<Exit, Failure> {
     house.resume_run(&Actor::local(&settings.user), run).await?;
-    run::follow(settings, house, run, output.json, signals).await
+    run::follow(settings, house, run, telling, signals).await
 }

@@ -12,6 +12,8 @@ use crate::household::{Household, Told};
 enum Manner {
     /// Takes every question about a package and never answers.
     Silent,
+    /// Answers a byte at a time, for ever.
+    Dripping,
     /// Asks to come back in an hour.
     Busy,
     /// Sends every question to itself, for ever.
@@ -34,10 +36,10 @@ impl Manner {
         match self {
             Self::Busy => plain("429 Too Many Requests", "retry-after: 3600\r\n", ""),
             Self::Circular => plain("302 Found", &format!("location: {path}\r\n"), ""),
-            Self::Silent | Self::Forgetful if path.ends_with("/config.json") => {
+            Self::Silent | Self::Dripping | Self::Forgetful if path.ends_with("/config.json") => {
                 plain("200 OK", "", &format!("{{\"dl\": \"{own}/dl\"}}"))
             }
-            Self::Silent => None,
+            Self::Silent | Self::Dripping => None,
             Self::Garbage => plain("200 OK", "", "<<<\u{1}\u{2} no such thing"),
             Self::Forgetful => plain("404 Not Found", "", ""),
         }
@@ -63,11 +65,30 @@ fn serve(mut stream: TcpStream, manner: Manner, own: &str) -> Option<TcpStream> 
     let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
     let path = lines.next()?.split(' ').nth(1)?.to_owned();
     lines.find(String::is_empty)?;
-    let Some(answer) = manner.answer(&path, own) else { return Some(stream) };
+    let Some(answer) = manner.answer(&path, own) else {
+        if let Manner::Dripping = manner {
+            std::thread::spawn(move || drip(&mut stream));
+            return None;
+        }
+        return Some(stream);
+    };
     // Who has gone meanwhile does not hear it.
     drop(stream.write_all(&answer));
     None
 }
+
+/// Each byte comes soon after the one before, and the last never: until whoever asked is gone.
+fn drip(stream: &mut TcpStream) {
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n";
+    let mut sent = stream.write_all(head.as_bytes());
+    while sent.is_ok() {
+        std::thread::sleep(DRIP);
+        sent = stream.write_all(b" ");
+    }
+}
+
+/// How long a dripping registry takes for a byte: less than anybody waits for one.
+const DRIP: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// An address that nobody listens on.
 fn nobody() -> String {
@@ -122,6 +143,11 @@ fn a_registry_that_is_down_is_named() {
 #[test]
 fn a_registry_that_never_answers_is_given_up() {
     cargo_says(&registry(Manner::Silent), "within 1000 ms");
+}
+
+#[test]
+fn a_registry_whose_answer_never_ends_is_given_up() {
+    cargo_says(&registry(Manner::Dripping), "could not be");
 }
 
 #[test]
@@ -204,6 +230,11 @@ fn pip_says(registry: &str) {
 #[test]
 fn pip_without_its_registry_is_told_which_one() {
     pip_says(&nobody());
+}
+
+#[test]
+fn pip_is_told_which_registry_never_ends_its_answer() {
+    pip_says(&registry(Manner::Dripping));
 }
 
 #[test]

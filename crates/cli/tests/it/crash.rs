@@ -13,7 +13,7 @@ fn proposes_once(failpoint: &str) {
     let died = house.command(&words).env("HOB_FAILPOINT", failpoint).output().unwrap();
     assert_eq!(crate::household::Told::from(died).signal, KILLED, "at {failpoint}");
 
-    let report = house.hob(&["runs", "resume", "--json"]).expect(0).json();
+    let report = house.resume(0);
 
     assert_eq!(report["outcome"], "proposed", "{report:#}");
     assert_eq!(house.branches(), [report["proposal"]["branch"].as_str().unwrap()]);
@@ -87,7 +87,7 @@ fn people_are_told_once() {
     let died = crate::household::Told::from(died.unwrap());
     assert_eq!(died.signal, KILLED, "{died:?}");
 
-    let report = house.hob(&["runs", "resume", "--json"]).expect(3).json();
+    let report = house.resume(3);
 
     assert_eq!(report["outcome"], "escalated", "{report:#}");
     let told = crate::household::names(&house.data().join("escalations"));
@@ -147,5 +147,12 @@ fn a_rejection_that_was_said_counts() {
 #[test]
 fn a_rejection_whose_branch_is_gone_counts() {
     let (house, _) = answered_once(&["reject", "--why", "not this week"], "withdrawn");
+    assert_eq!(house.branches(), Vec::<String>::new());
+}
+
+#[test]
+fn a_merged_proposal_whose_branch_is_gone_counts() {
+    let (house, head) = answered_once(&["merge"], "spent-branch-gone");
+    assert_eq!(house.git(&["rev-parse", "main"]), head);
     assert_eq!(house.branches(), Vec::<String>::new());
 }

@@ -7,6 +7,8 @@ use std::process::{Child, Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::leaks;
+
 const MANIFEST: &str = r#"[package]
 name = "sample"
 version = "0.1.0"
@@ -225,6 +227,14 @@ impl Household {
         told.lines().map(str::to_owned).collect()
     }
 
+    /// Lets the one run that is not over go on to its end; the answer is its report.
+    #[track_caller]
+    pub(crate) fn resume(&self, code: i32) -> Value {
+        let told = self.hob(&["runs", "resume", "--json"]).expect(code).json();
+        let [report] = &told.as_array().unwrap()[..] else { panic!("one report: {told:#}") };
+        report.clone()
+    }
+
     /// Open reviews.
     pub(crate) fn reviews(&self) -> Vec<Value> {
         let told = self.hob(&["review", "list", "--json"]).expect(0).json();
@@ -247,17 +257,20 @@ impl Household {
         assert_eq!(folders, Vec::<String>::new(), "machines' folders");
         assert_eq!(names(&data.join("workers")), Vec::<String>::new(), "workers' locks");
         assert_eq!(names(&data.join("scratch")), Vec::<String>::new(), "scratch folders");
-        let word = self.folder.path().to_str().unwrap();
-        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-        // The data folder itself may be a mount; nothing below it is.
-        let below = format!("{}/", data.display());
-        assert!(!mounts.contains(&below), "a mount is left: {mounts}");
-        assert_eq!(processes(word), Vec::<String>::new(), "processes");
-        for machine in self.machines() {
-            assert_eq!(cgroups(&format!("hob-{machine}")), Vec::<PathBuf>::new(), "cgroups");
-        }
+        assert_eq!(self.leaks(), Vec::<String>::new(), "what machines have left");
         let told = self.hob(&["ledger", "verify", "--json"]).expect(0).json();
         assert_eq!(told["clean"], true, "{told}");
+    }
+
+    /// What is left on the host of machines of this story.
+    pub(crate) fn leaks(&self) -> Vec<String> {
+        let mut found = leaks::mounts(&self.data());
+        found.extend(leaks::processes(self.folder.path()));
+        for machine in self.machines() {
+            let groups = leaks::groups(Path::new("/sys/fs/cgroup"), &machine);
+            found.extend(groups.into_iter().map(|group| format!("group {}", group.display())));
+        }
+        found
     }
 
     /// Every machine that the audit log speaks of.
@@ -289,22 +302,4 @@ pub(crate) fn processes(word: &str) -> Vec<String> {
         .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
         .filter(|line| line.contains(word))
         .collect()
-}
-
-/// Control groups of this name, in every hierarchy.
-fn cgroups(name: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut pending = vec![PathBuf::from("/sys/fs/cgroup")];
-    while let Some(folder) = pending.pop() {
-        // A group may go while it is looked at.
-        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                if entry.file_name().to_string_lossy() == name {
-                    found.push(entry.path());
-                }
-                pending.push(entry.path());
-            }
-        }
-    }
-    found
 }

@@ -83,3 +83,34 @@ fn an_erasure_that_was_killed_half_way_is_told_and_done_by_asking_again() {
     assert_eq!(payloads(&house), (1, 0));
     assert_eq!(verified(&house)["remarks"], serde_json::json!([]));
 }
+
+#[test]
+fn an_erasure_while_somebody_reads_is_no_success_until_the_bytes_are_gone() {
+    let house = Household::with_sample();
+    let run = accepted(&house);
+    let store = house.data().join("store");
+    let word = b"dependency-updates\",\"branch";
+    let there = || {
+        crate::household::names(&store).iter().any(|name| {
+            let bytes = std::fs::read(store.join(name)).unwrap();
+            bytes.windows(word.len()).any(|window| window == word)
+        })
+    };
+    let shown = house.hob(&["ledger", "show", &run, "--json"]).expect(0).json();
+    assert!(there(), "{shown:#}");
+    let reader = Connection::open(store.join("store.sqlite")).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM payloads").unwrap();
+    let words = ["ledger", "erase", "--run", &run, "--reason", "a name was in it"];
+    let told = house.hob(&words).expect(1);
+    assert!(
+        told.said.contains("not yet from the disk") && told.said.contains("hint: "),
+        "{told:?}"
+    );
+    assert!(there(), "the reader still needs it");
+    let remarks = verified(&house)["remarks"].to_string();
+    assert!(remarks.contains("may still be on the disk"), "{remarks}");
+    drop(reader);
+    assert_eq!(verified(&house)["remarks"], serde_json::json!([]), "the next command did it");
+    assert!(!there());
+    assert_eq!(payloads(&house), (1, 0));
+}

@@ -11,6 +11,8 @@ mod bad_registry;
 #[cfg(test)]
 mod bad_repository;
 #[cfg(test)]
+mod branches;
+#[cfg(test)]
 mod cancel;
 #[cfg(test)]
 mod crash;
@@ -23,6 +25,8 @@ mod hollow_checks;
 #[cfg(test)]
 mod household;
 #[cfg(test)]
+mod leaks;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod ledger_damage;
@@ -32,6 +36,8 @@ mod ledger_erase;
 mod logs;
 #[cfg(test)]
 mod mouth;
+#[cfg(test)]
+mod outcomes;
 #[cfg(test)]
 mod own_definition;
 #[cfg(test)]

@@ -41,9 +41,29 @@ fn output_that_is_lost_is_no_success() {
         assert!(told.said.contains("error: standard output cannot be written"), "{}", told.said);
         assert!(told.said.contains("hint: "), "{}", told.said);
     }
+}
+
+/// What `hob` answers to somebody who reads nothing of it.
+fn unread(house: &Household, words: &[&str]) -> Told {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let told = house.command(&["agents", "list"]).stdout(writer).output().unwrap();
-    let told = Told::from(told).expect(0);
-    assert_eq!(told.said, "", "a reader that has gone away is no error");
+    house.command(words).stdout(writer).output().unwrap().into()
+}
+
+#[test]
+fn a_reader_that_has_gone_away_is_no_error_and_changes_no_answer() {
+    let house = Household::with_sample();
+    assert_eq!(unread(&house, &["agents", "list"]).expect(0).said, "");
+    assert_eq!(unread(&house, &["--help"]).expect(0).said, "");
+    let remediate = ["run", "cve-remediation", "--repo", "repo", "--advisories", "advisory.json"];
+    unread(&house, &[&remediate[..], &["--set", "checks=true", "--json"]].concat()).expect(3);
+    // All of it was done: the log is sealed, and nothing of the machines is left.
+    house.is_tidy();
+    let told = house.hob(&["ledger", "verify", "--json"]).expect(0).json();
+    assert_eq!(told["unsealed"], 0, "{told:#}");
+    let base = rusqlite::Connection::open(house.data().join("store/store.sqlite")).unwrap();
+    base.execute_batch("UPDATE ledger SET leaf_hash = zeroblob(32) WHERE idx = 1").unwrap();
+    drop(base);
+    unread(&house, &["ledger", "verify"]).expect(1);
+    unread(&house, &["ledger", "verify", "--json"]).expect(1);
 }

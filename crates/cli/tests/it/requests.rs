@@ -135,6 +135,15 @@ fn what_is_cut_from_a_list_is_said_and_an_export_takes_the_place_of_another_only
     let cut = house.hob(&["ledger", "show", "--limit", "3"]).expect(0);
     assert_eq!(cut.out.lines().count(), 3);
     assert!(cut.said.contains("`--from 3`"), "{}", cut.said);
+    let run = house.runs()[0]["run"].as_str().unwrap().to_owned();
+    for words in [&["ledger", "show", "--limit", "0"][..], &["runs", "list", "--limit", "0"]] {
+        let all = house.hob(words).expect(0);
+        assert!(all.out.lines().count() > 1, "0 is as much as there is: {}", all.out);
+        assert!(!all.said.contains("there are more"), "{}", all.said);
+    }
+    let of_run = |limit| house.hob(&["ledger", "show", &run, "--limit", limit]).expect(0).out;
+    assert_eq!(of_run("0"), of_run("1000"));
+    assert!(of_run("0").lines().count() > 1);
     let whole = house.hob(&["ledger", "show", "--limit", &all.to_string()]).expect(0);
     assert!(!whole.said.contains("there are more"), "{}", whole.said);
 

@@ -48,6 +48,7 @@ fn a_proposal_is_looked_at_approved_and_merged() {
     let merged = house.hob(&["review", "merge", id, "--json"]).expect(0).json();
     assert_eq!(merged["commit"], head, "{merged:#}");
     assert_eq!(house.git(&["rev-parse", "main"]), head);
+    assert_eq!(house.branches(), Vec::<String>::new(), "what was merged needs no branch");
     let lock = std::fs::read_to_string(house.repo().join("Cargo.lock")).unwrap();
     assert!(lock.contains("version = \"1.0.1\""), "the work tree is its owner's");
     let run = report["run"].as_str().unwrap();
@@ -70,7 +71,11 @@ fn a_rejected_proposal_is_gone_with_its_branch() {
     let listed = house.hob(&["review", "list"]).expect(0).out;
     assert!(listed.contains("(its base moved)"), "{listed}");
     let before = house.standing();
-    house.hob(&["review", "reject", id, "--why", "not this week"]).expect(0);
+    let why = format!("not this week: {}", "for many reasons, ".repeat(200));
+    house.hob(&["review", "reject", id, "--why", &why]).expect(0);
+    let shown = house.hob(&["review", "show", id, "--json"]).expect(0).json();
+    assert_eq!(shown["why"], why.as_str(), "whole");
+    assert!(house.hob(&["review", "show", id]).expect(0).out.contains(&why));
     assert!(house.hob(&["review", "list"]).expect(0).said.contains("nothing waits"));
     house.hob(&["runs", "resume"]).expect(0);
     assert_eq!(house.branches(), Vec::<String>::new());

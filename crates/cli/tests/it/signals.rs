@@ -5,6 +5,7 @@ use std::process::Child;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 
 use crate::household::{Household, Told, processes};
 
@@ -32,7 +33,15 @@ fn told_to_leave_it_leaves_and_goes_on_later() {
     let left = signalled(&house, Signal::TERM);
     assert_eq!((left.code, left.signal), (Some(3), None), "{left:?}");
     house.is_tidy();
-    let report = house.hob(&["runs", "resume", "--json"]).expect(0).json();
+    let unfinished = left.json();
+    assert_eq!((&unfinished["outcome"], &unfinished["complete"]), (&Value::Null, &false.into()));
+    assert!(["working", "waiting"].contains(&unfinished["state"].as_str().unwrap()));
+    let shown = ["runs", "show", unfinished["run"].as_str().unwrap(), "--json"];
+    let shown = house.hob(&shown).expect(0).json();
+    let names = |of: &Value| of.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!((&shown["outcome"], names(&shown)), (&Value::Null, names(&unfinished)));
+    let report = house.resume(0);
+    assert_eq!(names(&report), names(&shown), "one shape, over or not");
     assert_eq!(report["outcome"], "proposed", "{report:#}");
     assert_eq!((house.branches().len(), house.reviews().len(), house.runs().len()), (1, 1, 1));
     assert_eq!(house.standing(), before);
@@ -66,7 +75,7 @@ fn at_the_very_end_a_signal_is_heard_and_the_report_is_out() {
             out.push_str(&lines.next().unwrap().unwrap());
             out.push('\n');
         }
-        let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+        let report: Value = serde_json::from_str(&out).unwrap();
         assert_eq!(report["outcome"], "proposed", "{report:#}");
         kill_process(Pid::from_child(&child), signal).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(0));
@@ -74,6 +83,24 @@ fn at_the_very_end_a_signal_is_heard_and_the_report_is_out() {
         house.hob(&["runs", "resume"]).expect(0);
         house.is_tidy();
     }
+}
+
+#[test]
+fn no_run_several_runs_and_one_that_is_refused_are_one_document() {
+    let house = Household::with_sample();
+    assert_eq!(house.hob(&["runs", "resume", "--json"]).expect(0).json(), serde_json::json!([]));
+    house.git(&["clone", "-q", ".", "../other"]);
+    for repo in ["repo", "other"] {
+        let mut words = WORDS;
+        words[3] = repo;
+        let died = house.command(&words).env("HOB_FAILPOINT", "run-accepted").output().unwrap();
+        assert_eq!(Told::from(died).signal, Some(9));
+    }
+    let told = house.hob(&["runs", "resume", "--json"]).expect(0).json();
+    let outcomes: Vec<&Value> =
+        told.as_array().unwrap().iter().map(|report| &report["outcome"]).collect();
+    assert_eq!(outcomes, ["proposed", "proposed"], "{told:#}");
+    house.is_tidy();
 }
 
 /// Is told to leave at the failpoint, goes on later, and ends once.
@@ -85,10 +112,10 @@ fn leaves_at(failpoint: &str, words: &[&str], outcome: &str, code: i32) {
     assert_eq!(told.signal, None, "at {failpoint}: {told:?}");
     assert!(!told.said.contains("panicked"), "at {failpoint}: {}", told.said);
     house.is_tidy();
-    let report = if told.out.is_empty() {
+    let report = if told.json()["outcome"].is_null() {
         assert!(told.said.contains("goes on with"), "at {failpoint}: {}", told.said);
         assert_eq!(told.code, Some(3), "at {failpoint}: {told:?}");
-        house.hob(&["runs", "resume", "--json"]).expect(code).json()
+        house.resume(code)
     } else {
         // What may not be cut was done, and it was the last thing to do.
         house.hob(&["runs", "resume"]).expect(0);
@@ -131,6 +158,66 @@ fn told_to_leave_while_it_tells_people_it_tells_them_once() {
     words[1] = "cve-remediation";
     words.extend(["--advisories", "advisory.json"]);
     leaves_at("escalation-half-sent", &words, "escalated", 3);
+}
+
+/// Is told to stop at the failpoint: it is cancelled, unless what may not be cut was its last step; then it has come to
+/// that, once.
+fn stops_at(failpoint: &str, words: &[&str], last: Option<&str>) {
+    let house = Household::with_sample();
+    let before = house.standing();
+    let set = format!("int@{failpoint}");
+    let told: Told = house.command(words).env("HOB_FAILPOINT", set).output().unwrap().into();
+    assert_eq!(told.signal, None, "at {failpoint}: {told:?}");
+    assert!(!told.said.contains("panicked"), "at {failpoint}: {}", told.said);
+    house.is_tidy();
+    if failpoint == "run-accepted" && told.out.is_empty() {
+        // It was said before anybody drove the run.
+        assert!(told.said.contains("stopped before the run had begun"), "{}", told.said);
+        house.hob(&["runs", "cancel", house.runs()[0]["run"].as_str().unwrap()]).expect(0);
+    } else {
+        let report = told.json();
+        let outcome = report["outcome"].as_str().unwrap();
+        assert!(outcome == "cancelled" || Some(outcome) == last, "at {failpoint}: {report:#}");
+        assert_eq!(told.code, Some(if outcome == "proposed" { 0 } else { 3 }), "at {failpoint}");
+    }
+    house.hob(&["runs", "resume"]).expect(0);
+    let line = house.runs()[0].clone();
+    let proposals = usize::from(line["state"] == "proposed");
+    assert!(proposals == 1 || line["state"] == "ended", "at {failpoint}: {line:#}");
+    let found = (house.branches().len(), house.reviews().len(), house.runs().len());
+    assert_eq!(found, (proposals, proposals, 1), "at {failpoint}");
+    assert_eq!(house.standing(), before);
+    house.is_tidy();
+}
+
+#[test]
+fn told_to_stop_before_a_machine_is_made_it_is_cancelled() {
+    for failpoint in ["run-accepted", "action-claimed", "machine-launched"] {
+        stops_at(failpoint, &WORDS, None);
+    }
+}
+
+#[test]
+fn told_to_stop_while_the_change_is_made_it_is_cancelled() {
+    for failpoint in ["brain-done", "change-exported"] {
+        stops_at(failpoint, &WORDS, None);
+    }
+}
+
+#[test]
+fn told_to_stop_while_the_change_is_judged_it_is_cancelled() {
+    for failpoint in ["verification-half-done", "verdict-reached", "verdict-committed"] {
+        stops_at(failpoint, &WORDS, Some("proposed"));
+    }
+}
+
+#[test]
+fn told_to_stop_while_it_tells_people_it_has_told_them_or_takes_it_back() {
+    stops_at("branch-pushed", &WORDS, Some("proposed"));
+    let mut words = WORDS.to_vec();
+    words[1] = "cve-remediation";
+    words.extend(["--advisories", "advisory.json"]);
+    stops_at("escalation-half-sent", &words, Some("escalated"));
 }
 
 /// How long a request to stop may take to reach a machine.

@@ -172,7 +172,7 @@ async fn what_people_take_for_their_answer_is_not_the_runs_time() {
     let (id, scribe) = (row.id, house.scribe_of(&row).unwrap());
     let tx = Transaction { runs: vec![Write::Update(row)], ..Transaction::default() };
     house.commit(tx).await.unwrap();
-    let total = async || house.report(id).await.unwrap().unwrap().seconds.total.to_string();
+    let total = async || house.report(id).await.unwrap().seconds.total.to_string();
     assert_eq!(total().await, "1.5");
     let answer = Command::Answered { answer: runs::Answer::Merged };
     house.apply(id, &answer, &scribe, Along::default()).await.unwrap();
@@ -198,6 +198,84 @@ async fn what_is_worked_is_counted_whoever_counts_and_once() {
     assert!(both >= first + 3, "{both}");
     let rest = one.with_the_rest(spent().await).judge - both;
     assert!(rest < first + 1_000, "what is counted is not counted again: {rest}");
+}
+
+#[tokio::test]
+async fn a_long_reason_is_a_payload_whole() {
+    let place = Place::new();
+    let house = place.house().await;
+    let row = run_in(&house, State::Working { attempt: 1, step: Step::Prepare }).await;
+    let reason = "the compiler said so much ".repeat(400);
+    let command = Command::Failed {
+        fence: Fence(1),
+        class: FailureClass::Checks,
+        reason: reason.clone(),
+        work: None,
+        jitter: 0,
+    };
+    let scribe = house.scribe_of(&row).unwrap();
+    let notes = vec![Note::new("sample.short", "short")];
+    let along = Along { notes, ..Along::default() };
+    house.apply(row.id, &command, &scribe, along).await.unwrap();
+    let told = house.show_ledger(Some(row.id), 0, 10).await.unwrap();
+    let of = |action: &str| told.iter().find(|entry| entry.action == action).unwrap();
+    assert!(of("sample.short").payloads.is_empty());
+    let failed = of("step.failed");
+    assert!(failed.reason.contains("characters left out"), "{}", failed.reason);
+    let [payload] = &failed.payloads[..] else { panic!("one payload: {failed:?}") };
+    assert_eq!(payload.name, "reason");
+    let kept = house.store.payload(payload.digest).await.unwrap();
+    let Some(store::record::StoredPayload::Kept(kept)) = kept else { panic!("{kept:?}") };
+    assert_eq!(kept.bytes(), reason.as_bytes());
+}
+
+#[tokio::test]
+async fn more_than_one_read_gives_back_is_read_page_by_page() {
+    const MORE: usize = store::port::READ_ROWS_MAX + 3;
+    let place = Place::new();
+    let house = place.house().await;
+    let row = run_in(&house, State::Working { attempt: 1, step: Step::Prepare }).await;
+    let many: Vec<RunRow> = std::iter::repeat_with(|| RunRow {
+        id: RunId::fresh(&SystemClock),
+        revision: 0,
+        ..row.clone()
+    })
+    .take(MORE - 1)
+    .collect();
+    let notes = (0..MORE).map(|_| Note::new("sample.told", "once more")).collect();
+    let mut tx = crate::commit::written(&house.scribe_of_house(&Actor::house()), notes);
+    tx.runs = many.iter().cloned().map(Write::Insert).collect();
+    tx.proposals = many.iter().map(|row| Write::Insert(proposal_of(row))).collect();
+    house.commit(tx).await.unwrap();
+    assert_eq!(house.list_runs(false, MORE + 9).await.unwrap().len(), MORE);
+    assert_eq!(house.list_runs(false, MORE - 1).await.unwrap().len(), MORE - 1);
+    let unfinished = house.unfinished_runs().await.unwrap();
+    assert_eq!((unfinished.len(), unfinished.first()), (MORE, Some(&row.id)), "oldest first");
+    assert_eq!(house.open_proposals("sample", "/somewhere").await.unwrap().len(), MORE - 1);
+    assert!(house.show_ledger(None, 0, MORE).await.unwrap().len() == MORE);
+    assert_eq!(house.show_ledger(None, 2, 5).await.unwrap().len(), 5);
+}
+
+fn proposal_of(row: &RunRow) -> store::record::Proposal {
+    let commit: CommitId = "0123456789012345678901234567890123456789".parse().unwrap();
+    store::record::Proposal {
+        id: ProposalId::fresh(&SystemClock),
+        revision: 0,
+        run: row.id,
+        agent: row.agent.name.clone(),
+        repository: row.repository.clone(),
+        branch: "hob/sample".to_owned(),
+        base: commit.clone(),
+        head: commit,
+        digest: domain::Digest::of(b"sample"),
+        title: String::new(),
+        body: String::new(),
+        state: store::record::ProposalState::Open,
+        approvals: vec![],
+        made: row.updated,
+        updated: row.updated,
+        facts: serde_json::json!({}),
+    }
 }
 
 #[tokio::test]

@@ -117,7 +117,9 @@ async fn think(
 
 /// What is known of the repository where the work on it does not come to its end, for the report if the run ends so.
 fn keep_known(stage: &mut Stage<'_>, knowledge: &Knowledge, files: &FileSet, error: &StepError) {
-    let Brain::Playbook(playbook) = &stage.agent.brain;
+    // Without an agent there is nobody who knows anything.
+    let Ok(agent) = stage.agent() else { return };
+    let Brain::Playbook(playbook) = &agent.brain;
     let playbook = Playbook::new(playbook.clone());
     let (ecosystems, advisories) = (knowledge.ecosystems(), knowledge.advisories());
     let mut left = playbook.known(files, &ecosystems, advisories, &error.reason);

@@ -1,12 +1,11 @@
 //! Runs follow what became of their proposals: merged, refused, superseded.
 
 use domain::Actor;
-use runs::{Answer, Command};
+use runs::Answer;
 use store::port::RunFilter;
 use store::record::{Proposal, ProposalState, RunRow, RunState};
 
 use crate::audit::Note;
-use crate::commit::Along;
 use crate::error::HouseError;
 use crate::house::House;
 
@@ -37,7 +36,7 @@ impl House {
         let RunState::Proposed { proposal } = row.run.state else { return Ok(()) };
         let Some(proposal) = self.store.proposal(proposal).await? else { return Ok(()) };
         // An answer that is carried out elsewhere, or a repository at work, holds nobody up.
-        let waits = crate::intent::of(&proposal)?.is_some();
+        let waits = crate::intent::of(&proposal)?.is_some() || !proposal.state.is_open();
         if waits && self.mirror_of(&proposal).is_ok_and(|mirror| is_busy(&mirror)) {
             return Ok(());
         }
@@ -56,9 +55,7 @@ impl House {
             ProposalState::Rejected => Answer::Rejected,
             ProposalState::Superseded => Answer::Superseded,
         };
-        let scribe = self.scribe_of(row)?;
-        self.apply(row.id, &Command::Answered { answer }, &scribe, Along::default()).await?;
-        Ok(())
+        self.end_run(&Actor::agent(&row.agent.name), &proposal, answer).await
     }
 
     /// A proposal that somebody merged with git itself is merged, and the ledger says by whose hand.

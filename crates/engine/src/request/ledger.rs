@@ -4,7 +4,7 @@ mod beside;
 mod erase;
 mod verify;
 
-pub use erase::{Erasable, Erasure};
+pub use erase::{Done as Erased, Erasable, Erasure};
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read as _, Write};
@@ -183,7 +183,7 @@ pub fn verify_export(mut from: impl BufRead, by: By<'_>) -> Result<Verified, Hou
 }
 
 impl House {
-    /// Entries, of one run or from a place on.
+    /// Entries, of one run or from a place on, at most `limit`.
     pub async fn show_ledger(
         &self,
         run: Option<RunId>,
@@ -195,7 +195,7 @@ impl House {
                 self.load(run).await?;
                 self.rows_of(run, from, limit).await?
             }
-            None => self.store.ledger_rows(from, limit).await?,
+            None => self.ledger_of(from, limit).await?,
         };
         rows.into_iter()
             .map(|row| {

@@ -8,14 +8,14 @@ use crate::house::House;
 use crate::report::{RunLine, run_line};
 
 impl House {
-    /// Runs, newest first.
+    /// Runs, newest first, at most `limit`.
     pub async fn list_runs(
         &self,
         unfinished: bool,
         limit: usize,
     ) -> Result<Vec<RunLine>, HouseError> {
-        let filter = RunFilter { unfinished, limit, ..RunFilter::default() };
-        Ok(self.store.runs(filter).await?.iter().map(run_line).collect())
+        let filter = RunFilter { unfinished, ..RunFilter::default() };
+        Ok(self.runs_of(filter, limit).await?.iter().map(run_line).collect())
     }
 
     /// One run as a line.
@@ -27,8 +27,7 @@ impl House {
     pub async fn unfinished_runs(&self) -> Result<Vec<RunId>, HouseError> {
         let filter = RunFilter { unfinished: true, ..RunFilter::default() };
         let mut runs: Vec<RunId> = self
-            .store
-            .runs(filter)
+            .runs_of(filter, usize::MAX)
             .await?
             .into_iter()
             .filter(|row| row.run.state.name() != "proposed")

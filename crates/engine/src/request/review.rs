@@ -4,14 +4,12 @@ use domain::report::ProposalReport;
 use domain::{Actor, ProposalId};
 use forge::local::{Branch, LocalError, Withdrawn};
 use forge::{LocalForge, Source};
-use runs::{Answer, Command};
 use store::error::CommitError;
 use store::port::ProposalFilter;
 use store::record::{Approval, Proposal, ProposalState};
 use store::transaction::Write;
 
 use crate::audit::Note;
-use crate::commit::{Along, Applied};
 use crate::error::HouseError;
 use crate::house::House;
 use crate::intent::Intended;
@@ -59,6 +57,10 @@ pub struct Review {
     pub approvals_needed: u64,
     /// Who approved.
     pub approvals: Vec<String>,
+    /// Why it was rejected, in the words of who did.
+    pub why: Option<String>,
+    /// The proposal that took its place.
+    pub superseded_by: Option<String>,
     /// When it was published.
     pub made: String,
 }
@@ -112,7 +114,24 @@ pub(crate) fn review(proposal: &Proposal) -> Review {
             .filter(|approval| approval.digest == proposal.digest)
             .map(|approval| approval.actor.clone())
             .collect(),
+        why: crate::intent::rejection(proposal).ok().flatten(),
+        superseded_by: text(proposal, crate::open_proposals::SUPERSEDED_BY),
         made: proposal.made.to_string(),
+    }
+}
+
+/// Why nothing can be answered to a proposal any more.
+fn answered_already(proposal: &Proposal) -> String {
+    let (id, state) = (proposal.id, proposal.state.name());
+    match text(proposal, crate::open_proposals::SUPERSEDED_BY) {
+        Some(newer) if proposal.approvals.is_empty() => {
+            format!("{id} is {state} already: {newer} takes its place")
+        }
+        Some(newer) => format!(
+            "{id} is {state} already: {newer} takes its place, and what was said to {id} does not count for it; look at \
+             it with `hob review show {newer}`"
+        ),
+        None => format!("{id} is {state} already"),
     }
 }
 
@@ -122,7 +141,7 @@ impl House {
         let states = if all { vec![] } else { vec![ProposalState::Open, ProposalState::Approved] };
         let filter = ProposalFilter { states, ..ProposalFilter::default() };
         let mut reviews = Vec::new();
-        for proposal in self.store.proposals(filter).await? {
+        for proposal in self.proposals_of(filter).await? {
             let target_moved = proposal.state.is_open() && self.has_moved(&proposal).await;
             reviews.push(Review { target_moved, ..review(&proposal) });
         }
@@ -240,19 +259,6 @@ impl House {
         self.show_review(id).await
     }
 
-    /// Ends the run of a proposal; one that has ended meanwhile stays as it is.
-    pub(crate) async fn end_run(
-        &self,
-        actor: &Actor,
-        run: domain::RunId,
-        answer: Answer,
-    ) -> Result<(), HouseError> {
-        let scribe = self.scribe_of(&self.load(run).await?)?.by(actor);
-        match self.apply(run, &Command::Answered { answer }, &scribe, Along::default()).await? {
-            Applied::Taken | Applied::Refused(_) => Ok(()),
-        }
-    }
-
     /// Writes an answer; somebody else's that came first is not written over.
     pub(crate) async fn answer(
         &self,
@@ -299,7 +305,7 @@ impl House {
             proposal = self.proposal(id).await?;
         }
         if !proposal.state.is_open() {
-            return Err(HouseError::Refused(format!("{id} is {} already", proposal.state.name())));
+            return Err(HouseError::Refused(answered_already(&proposal)));
         }
         let run = self.load(proposal.run).await?.run;
         if let store::record::RunState::Proposed { .. } = run.state {

@@ -28,6 +28,9 @@ const RACES_MAX: usize = 8;
 /// What to do about a definition that is none.
 const CHECK_HINT: &str = "`hob agents check FILE` shows all that is wrong";
 
+/// What to do about a limit that holds a request back: it is no verdict on anything.
+const LIMIT_HINT: &str = "`hob review list` shows what waits: merge or reject some of it, or raise the limit in the definition";
+
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub struct StartRun {
@@ -169,7 +172,7 @@ impl House {
                     let outcome = EventOutcome::RateLimited { limit: limit.clone() };
                     let scribe = self.scribe_of_house(&event.actor);
                     self.settle(event, (outcome, "limited"), &limit, &scribe).await?;
-                    return Err(HouseError::Refused(limit));
+                    return Err(HouseError::fixable(limit, LIMIT_HINT));
                 }
                 Admission::Start => {
                     let row = self.new_run(agent, (repository, work.to_string()), &asked, &event);
@@ -206,8 +209,7 @@ impl House {
             ..RunFilter::default()
         };
         let unfinished = self
-            .store
-            .runs(filter)
+            .runs_of(filter, usize::MAX)
             .await?
             .into_iter()
             .find(|row| row.run.state.name() != "proposed")

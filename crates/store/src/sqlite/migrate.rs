@@ -7,10 +7,13 @@ use crate::error::Error;
 /// Marks a file as ours in its header ("hob1").
 const APPLICATION_ID: i32 = 0x686f_6231;
 
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001-first-tables.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/0001-first-tables.sql"),
+    include_str!("../../migrations/0002-erasures-that-wait.sql"),
+];
 
 /// The newest schema that this program knows.
-pub(super) const SCHEMA_VERSION: u32 = 1;
+pub(super) const SCHEMA_VERSION: u32 = 2;
 const _: () = assert!(MIGRATIONS.len() == SCHEMA_VERSION as usize);
 
 /// Why a file's schema could not be brought up to date.

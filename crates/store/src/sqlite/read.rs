@@ -224,6 +224,11 @@ pub(super) fn payloads_of(
     many(conn, text, values, |row| Ok(Digest::from_bytes(row::hash(row, "digest")?)))
 }
 
+pub(super) fn is_cleared(conn: &Connection) -> Result<bool, Fault> {
+    let text = "SELECT NOT EXISTS (SELECT 1 FROM erasures_in_log)";
+    Ok(conn.prepare_cached(text)?.query_row([], |row| row.get(0))?)
+}
+
 pub(super) fn ledger_size(conn: &Connection) -> Result<u64, Fault> {
     Ok(conn
         .prepare_cached("SELECT coalesce(max(idx), -1) + 1 FROM ledger")?

@@ -55,5 +55,10 @@ pub(super) fn erase(conn: &Connection, digests: &[Digest], now: Timestamp) -> Re
     for digest in digests {
         erased += update.execute(params![digest.as_bytes(), int(now.as_millis())])? as u64;
     }
+    if erased > 0 {
+        // The log holds the bytes until it is emptied: whoever comes next knows of it, whatever becomes of us.
+        conn.prepare_cached("INSERT INTO erasures_in_log (at) VALUES (?1)")?
+            .execute([int(now.as_millis())])?;
+    }
     Ok(erased)
 }

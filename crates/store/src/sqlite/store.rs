@@ -5,7 +5,7 @@ use domain::{Digest, EventId, MachineId, ProposalId, RunId, Timestamp};
 
 use super::{Sqlite, append, baselines, integrity, queue, read, seal};
 use crate::error::{CommitError, Error};
-use crate::port::{Damage, EventFilter, HashRows, ProposalFilter, RunFilter, Store};
+use crate::port::{Damage, Erased, EventFilter, HashRows, ProposalFilter, RunFilter, Store};
 use crate::queue::{Claim, QueueFilter};
 use crate::record::event::EventRow;
 use crate::record::{
@@ -145,9 +145,15 @@ impl Store for Sqlite {
         self.readers.read(move |conn| read::payloads_of(conn, run, after, limit)).await
     }
 
-    async fn erase(&self, digests: &[Digest], now: Timestamp) -> Result<u64, Error> {
+    async fn erase(&self, digests: &[Digest], now: Timestamp) -> Result<Erased, Error> {
         let digests = digests.to_vec();
-        self.writer.erase(move |conn| seal::erase(conn, &digests, now)).await.map_err(only_fault)
+        let work = move |conn: &_| seal::erase(conn, &digests, now);
+        let payloads = self.writer.erase(work).await.map_err(only_fault)?;
+        Ok(Erased { payloads, from_disk: self.is_cleared().await? })
+    }
+
+    async fn is_cleared(&self) -> Result<bool, Error> {
+        self.readers.read(read::is_cleared).await
     }
 
     async fn ledger_size(&self) -> Result<u64, Error> {

@@ -108,7 +108,8 @@ impl Writer {
         self.request(work, false).await
     }
 
-    /// Like [`write`](Self::write), for what takes content away: it is answered when the log holds it no more.
+    /// Like [`write`](Self::write), for what takes content away: before it is answered the log is emptied, unless somebody
+    /// still reads what it holds. Then it is emptied later, by this process or the next.
     pub(super) async fn erase<T, F>(&self, work: F) -> Result<T, CommitError>
     where
         T: Send + 'static,

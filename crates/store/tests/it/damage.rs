@@ -6,6 +6,7 @@ use std::sync::Arc;
 use domain::RunId;
 use store::conformance::sample::{Sample, action, at, entry, insert, journal};
 use store::record::Payload;
+use store::sqlite::Options;
 use store::{Error, Store, Transaction};
 
 fn fill(store: &Arc<dyn Store>) -> RunId {
@@ -109,11 +110,63 @@ fn erased_content_is_in_no_file_any_more() {
     let tx = Transaction { payloads: vec![payload.clone()], ..Transaction::default() };
     super::block_on(store.commit(tx)).unwrap();
     assert!(holds(dir.path(), b"secret 77secret"), "it is there before");
-    assert_eq!(super::block_on(store.erase(&[payload.digest()], at(1))).unwrap(), 1);
+    let erased = super::block_on(store.erase(&[payload.digest()], at(1))).unwrap();
+    assert_eq!((erased.payloads, erased.from_disk), (1, true));
     assert!(!holds(dir.path(), b"secret 77secret"), "it is gone with the answer");
     assert!(!holds(dir.path(), &[9; 32]), "and so is the salt");
     drop(store);
     assert!(!holds(dir.path(), b"secret 8999"));
+}
+
+/// A connection of somebody else, in the middle of reading.
+fn reading(dir: &Path) -> rusqlite::Connection {
+    let conn = rusqlite::Connection::open(dir.join("store.sqlite")).unwrap();
+    let begin = "BEGIN; SELECT count(*) FROM payloads";
+    conn.execute_batch(begin).unwrap();
+    conn
+}
+
+#[test]
+fn what_is_erased_while_somebody_reads_is_said_to_be_there_and_goes_with_whoever_comes_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let payload = |salt| Payload::new([salt; 32], b"a name and an address".repeat(400), None);
+    let (first, second) = (payload(1), payload(2));
+    let tx = |payload: &Payload| Transaction {
+        payloads: vec![payload.clone()],
+        ..Transaction::default()
+    };
+    let store = super::open(dir.path());
+    super::block_on(store.commit(tx(&first))).unwrap();
+    let reader = reading(dir.path());
+    let begun = std::time::Instant::now();
+    let erased = super::block_on(store.erase(&[first.digest()], at(1))).unwrap();
+    assert_eq!((erased.payloads, erased.from_disk), (1, false));
+    assert!(holds(dir.path(), b"a name and an address"), "the reader still needs it");
+    // Whoever writes meanwhile does not wait for the reader.
+    for salt in 3..13 {
+        super::block_on(store.commit(tx(&Payload::new([salt; 32], vec![salt], None)))).unwrap();
+    }
+    assert!(begun.elapsed().as_millis() < u128::from(Options::default().busy_ms), "nobody waits");
+    assert!(!super::block_on(store.is_cleared()).unwrap());
+    drop(store);
+
+    // The process is gone; the next one does what was left, as soon as nobody reads.
+    let next = super::open(dir.path());
+    assert!(!super::block_on(next.is_cleared()).unwrap());
+    drop(reader);
+    super::block_on(next.commit(tx(&second))).unwrap();
+    assert!(super::block_on(next.is_cleared()).unwrap());
+    drop(next);
+
+    let reader = reading(dir.path());
+    let store = super::open(dir.path());
+    let erased = super::block_on(store.erase(&[second.digest()], at(2))).unwrap();
+    assert!(!erased.from_disk);
+    drop(store);
+    drop(reader);
+    let next = super::open(dir.path());
+    assert!(super::block_on(next.is_cleared()).unwrap(), "opening is enough");
+    assert!(!holds(dir.path(), b"a name and an address"));
 }
 
 fn holds(dir: &Path, what: &[u8]) -> bool {

@@ -73,16 +73,41 @@ fn a_store_at_its_limit_says_so_and_keeps_what_it_has() {
     super::block_on(put(&store, &payload(40_000))).unwrap();
 }
 
+/// Says that this process was started in a mount namespace of its own.
+const ALONE: &str = "STORE_TEST_ALONE";
+
+/// Does a test of this file in a mount namespace of its own, by starting it once more inside of one.
+fn alone(name: &str, test: fn()) {
+    if std::env::var_os(ALONE).is_some() {
+        return test();
+    }
+    // An ordinary user mounts in a user namespace, as root of nothing but it.
+    let root = rustix::process::getuid().is_root();
+    let own: &[&str] = if root { &["--mount"] } else { &["--mount", "--user", "--map-root-user"] };
+    #[expect(clippy::disallowed_methods, reason = "this test starts itself again")]
+    let told = std::process::Command::new("unshare")
+        .args(own)
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("disk::{name}"), "--nocapture"])
+        .env(ALONE, "1")
+        .output()
+        .expect("`unshare` is there: install util-linux");
+    let passed = String::from_utf8_lossy(&told.stdout).contains("1 passed");
+    assert!(
+        told.status.success() && passed,
+        "it failed, or this user may not make mount namespaces here (run it as root): {}{}",
+        String::from_utf8_lossy(&told.stdout),
+        String::from_utf8_lossy(&told.stderr),
+    );
+}
+
 /// A small file system of its own, taken away when the test is over.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     fn mount(at: &Path) -> Self {
         let size = c"size=3m";
-        mount("hob-store-test", at, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, size).expect(
-            "this process may mount: run the tests as root, or below \
-             `unshare --user --map-root-user --mount`",
-        );
+        mount("hob-store-test", at, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, size).unwrap();
         Self(at.to_owned())
     }
 }
@@ -95,6 +120,10 @@ impl Drop for SmallDisk {
 
 #[test]
 fn a_full_disk_loses_nothing_and_the_store_goes_on_when_space_is_back() {
+    alone("a_full_disk_loses_nothing_and_the_store_goes_on_when_space_is_back", full_and_back);
+}
+
+fn full_and_back() {
     let dir = tempfile::tempdir().unwrap();
     let disk = SmallDisk::mount(dir.path());
     let ballast = dir.path().join("ballast");

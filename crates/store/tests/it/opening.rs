@@ -42,6 +42,17 @@ fn a_store_of_a_newer_hob_is_left_alone() {
 }
 
 #[test]
+fn a_store_of_the_first_version_is_brought_along() {
+    let dir = tempfile::tempdir().unwrap();
+    by_hand(dir.path(), include_str!("../../migrations/0001-first-tables.sql"));
+    by_hand(dir.path(), "PRAGMA application_id = 0x686f6231; PRAGMA user_version = 1");
+    let run = Sample::default().run("work");
+    let store = open(dir.path()).unwrap();
+    super::block_on(store.commit(insert(&[&run]))).unwrap();
+    assert!(super::block_on(store.is_cleared()).unwrap());
+}
+
+#[test]
 fn a_file_that_is_no_store_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     by_hand(dir.path(), "CREATE TABLE recipes (name TEXT); INSERT INTO recipes VALUES ('soup')");

@@ -25,6 +25,16 @@ pub enum Erasable {
     Run(RunId),
 }
 
+/// What came of a request to erase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    /// How many payloads were there to erase.
+    pub payloads: usize,
+    /// Whether their bytes are gone from the disk too. Where another process still reads what was there before they are
+    /// not; the next `hob` that finds nobody reading takes them away.
+    pub from_disk: bool,
+}
+
 /// Who has erased how much, and why: what one entry says.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Erasure {
@@ -64,8 +74,8 @@ pub(super) fn digests(entry: &Entry) -> impl Iterator<Item = Digest> + '_ {
 }
 
 impl House {
-    /// Erases payloads for good, and gives back how many were there to erase. Who asked, and why, is in the
-    /// log before anything goes.
+    /// Erases payloads for good, and says whether they are gone from the disk too. Who asked, and why, is in the log
+    /// before anything goes.
     ///
     /// # Errors
     /// Where there is no such payload or run, no reason is given, or the store could not.
@@ -74,7 +84,7 @@ impl House {
         actor: &Actor,
         what: Erasable,
         why: &str,
-    ) -> Result<usize, HouseError> {
+    ) -> Result<Done, HouseError> {
         let asked = match what {
             Erasable::Payload(digest) => Asked::new(actor, "erase", ("payload", digest)),
             Erasable::Run(run) => Asked::new(actor, "erase", ("run", run)),
@@ -82,7 +92,7 @@ impl House {
         self.told(asked, self.erased(actor, what, why).await).await
     }
 
-    async fn erased(&self, actor: &Actor, what: Erasable, why: &str) -> Result<usize, HouseError> {
+    async fn erased(&self, actor: &Actor, what: Erasable, why: &str) -> Result<Done, HouseError> {
         if why.trim().is_empty() {
             let hint =
                 "say with --reason why it goes: what was erased can never be looked at again";
@@ -100,7 +110,8 @@ impl House {
             self.failpoint.hit("erasure-told");
             self.store.erase(some, self.clock.now()).await?;
         }
-        Ok(digests.len())
+        // Asked even where nothing was left to erase: what went before may still be there.
+        Ok(Done { payloads: digests.len(), from_disk: self.store.is_cleared().await? })
     }
 
     async fn all_payloads_of(&self, run: RunId) -> Result<Vec<Digest>, HouseError> {

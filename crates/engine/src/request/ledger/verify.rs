@@ -13,6 +13,10 @@ use crate::error::HouseError;
 use crate::house::House;
 use crate::keeper::checkpoint;
 
+/// Said where erased content is not gone from the disk.
+const NOT_FROM_DISK: &str = "what was erased last may still be on the disk: another process reads the store, or did when it \
+                             was erased; the next command that finds nobody reading takes it away";
+
 impl House {
     /// Verifies the whole log: every entry, every stored hash, every checkpoint, every payload that an
     /// entry names, how runs and proposals stand beside what the log says of them, and that the log goes on
@@ -71,6 +75,9 @@ impl House {
         faults.append(&mut verified.faults);
         faults.append(&mut beside.faults);
         verified.remarks.append(&mut beside.remarks);
+        if !self.store.is_cleared().await? {
+            verified.remarks.push(NOT_FROM_DISK.to_owned());
+        }
         verified.more += beside.more;
         verified.erasures = beside.erasures;
         verified.clean = faults.is_empty() && verified.more == 0;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::mpsc;
@@ -21,8 +22,10 @@ pub(super) struct Batches {
     place: PathBuf,
     /// How many pages the log had after the last commit.
     log_pages: Arc<AtomicI32>,
-    /// Whether something was taken away that the log still holds.
+    /// Whether something was taken away that the log may still hold.
     log_to_clear: bool,
+    /// How long a write waits for another process.
+    busy: Duration,
     /// Why nothing is accepted any more.
     stopped: Option<String>,
     batch_max: usize,
@@ -42,15 +45,18 @@ impl Batches {
             Ok(())
         }))
         .map_err(|e| error_of(&e, place))?;
-        let batch_max = options.batch_max.max(1);
-        Ok(Self {
+        let mut batches = Self {
             conn,
             place: place.to_owned(),
             log_pages,
-            log_to_clear: false,
+            log_to_clear: true,
+            busy: Duration::from_millis(options.busy_ms),
             stopped: None,
-            batch_max,
-        })
+            batch_max: options.batch_max.max(1),
+        };
+        // A process before this one may have erased while somebody read.
+        batches.clear_log();
+        Ok(batches)
     }
 
     /// Serves until every handle is gone and everything that waited is done.
@@ -109,19 +115,38 @@ impl Batches {
         Ok(())
     }
 
-    /// Empties the log. Where a reader or another process still needs it, after the next batch.
+    /// Empties the log where it holds what was erased. Nobody is waited for: where a reader or another process still needs
+    /// it, it is tried again after the next batch, and by every process that opens the store.
     fn clear_log(&mut self) {
-        if !self.log_to_clear {
+        if !self.log_to_clear || self.stopped.is_some() {
             return;
         }
-        let cleared = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
-        match cleared {
-            Ok(busy) => self.log_to_clear = busy,
+        match self.emptied() {
+            Ok(emptied) => self.log_to_clear = !emptied,
             Err(e) if is_lost_write(&e) => self.stop(&e),
             Err(e) => {
                 tracing::warn!(place = %self.place.display(), error = %e, "the log was not cleared");
             }
         }
+    }
+
+    /// Whether nothing that was erased is in the log any more.
+    fn emptied(&self) -> Result<bool, rusqlite::Error> {
+        // Read before the log is emptied: an erasure that comes since keeps its mark.
+        let newest: Option<i64> = self
+            .conn
+            .prepare_cached("SELECT max(id) FROM erasures_in_log")?
+            .query_row([], |row| row.get(0))?;
+        let Some(newest) = newest else { return Ok(true) };
+        self.conn.busy_timeout(Duration::ZERO)?;
+        let busy = self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+        self.conn.busy_timeout(self.busy)?;
+        if busy? {
+            return Ok(false);
+        }
+        let mut forget = self.conn.prepare_cached("DELETE FROM erasures_in_log WHERE id <= ?1")?;
+        forget.execute([newest])?;
+        Ok(true)
     }
 
     fn checkpoint(&mut self) {
