@@ -27,7 +27,7 @@ fn a_change_beyond_its_scope_is_denied_and_people_are_told_where_and_why() {
     let denied = |finding: &&Value| finding["severity"] == "deny" && finding["rule"] == "paths";
     let finding = findings.iter().find(denied).unwrap_or_else(|| panic!("{report:#}"));
     assert_eq!(finding["path"], "Cargo.lock", "{report:#}");
-    assert!(report["reason"].as_str().unwrap().contains("paths: "), "{report:#}");
+    assert!(report["reason"].as_str().unwrap().contains("paths: `Cargo.lock`: "), "{report:#}");
     assert_eq!((&report["proposal"], &report["updates"]), (&Value::Null, &serde_json::json!([])));
 
     let run = report["run"].as_str().unwrap();

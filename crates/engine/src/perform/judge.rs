@@ -2,7 +2,7 @@
 
 use domain::CommitId;
 use domain::agent::ChecksGate;
-use domain::finding::Decision;
+use domain::finding::{Decision, Finding};
 use domain::report::CheckOutcome;
 use governance::{Background, Case, Registry, Standing};
 use runs::Done;
@@ -52,7 +52,7 @@ pub(super) async fn judge(stage: &mut Stage<'_>) -> Result<Done, StepError> {
             .findings
             .iter()
             .filter(|f| f.severity == domain::finding::Severity::Deny)
-            .map(|f| format!("{}: {}", f.rule, f.reason))
+            .map(|f| format!("{}: {}{}", f.rule, place(f), f.reason))
             .collect::<Vec<_>>();
         format!("governance refused the change: {}", first.join("; "))
     });
@@ -71,6 +71,14 @@ pub(super) async fn judge(stage: &mut Stage<'_>) -> Result<Done, StepError> {
         }
         None => Ok(Done::Allowed),
     }
+}
+
+/// Where a finding is, for people: the path and the line, where there are.
+fn place(finding: &Finding) -> String {
+    let path = finding.path.as_ref().map(|path| format!("`{path}`"));
+    let line = finding.line.map(|line| format!("line {line}"));
+    let place = [path, line].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    if place.is_empty() { place } else { place + ": " }
 }
 
 /// What the host knows besides the change: what was asked of package managers, the base's files, registries.
