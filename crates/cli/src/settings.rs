@@ -1,7 +1,7 @@
 //! Everything that comes from outside the command: read once, here.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -50,9 +50,11 @@ pub(crate) struct Settings {
 impl Settings {
     /// Reads the environment under the flags.
     pub(crate) fn read(global: &Global) -> Result<Self, Failure> {
-        let environment: BTreeMap<String, String> = std::env::vars_os()
+        let mut environment: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
+        let path = absolute(&std::env::var_os("PATH").unwrap_or_default());
+        environment.insert("PATH".to_owned(), path.to_string_lossy().into_owned());
         let variable = |name: &str| environment.get(name).filter(|v| !v.is_empty()).cloned();
         let cwd = std::env::current_dir().map_err(|error| {
             Failure::fixable(
@@ -76,7 +78,7 @@ impl Settings {
             data,
             hob,
             home,
-            path: std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into()),
+            path,
             cwd,
             user: user_of(rustix::process::getuid().as_raw()),
             no_color: variable("NO_COLOR").is_some(),
@@ -115,6 +117,15 @@ impl Settings {
     }
 }
 
+/// The absolute folders of a search path. The others are folders of wherever hob was started, which is somebody's repository:
+/// nothing there is ever run on the host.
+fn absolute(path: &OsStr) -> OsString {
+    let folders = std::env::split_paths(path).filter(|folder| folder.is_absolute());
+    let path = std::env::join_paths(folders).unwrap_or_default();
+    // An empty path means the current folder too.
+    if path.is_empty() { "/usr/local/bin:/usr/bin:/bin".into() } else { path }
+}
+
 /// The name of a user of this host; its number where it has no name that can be said.
 fn user_of(uid: u32) -> String {
     uzers::get_user_by_uid(uid)
@@ -136,7 +147,19 @@ fn registry_timeout_ms(seconds: Option<&str>) -> Result<u64, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::user_of;
+    use super::{absolute, user_of};
+
+    #[test]
+    fn only_absolute_folders_are_searched_for_programs() {
+        for (path, expected) in [
+            (".:/a:/b/c", "/a:/b/c"),
+            ("/a::b:../c:/d:", "/a:/d"),
+            (".", "/usr/local/bin:/usr/bin:/bin"),
+            ("", "/usr/local/bin:/usr/bin:/bin"),
+        ] {
+            assert_eq!(absolute(path.as_ref()), expected, "{path}");
+        }
+    }
 
     #[test]
     fn a_user_is_named_by_the_user_database_and_else_by_number() {

@@ -212,7 +212,7 @@ impl Launcher {
         // Looked for again: toolchains come and go, and so do credentials beside them.
         let toolchains = self.toolchains_now();
         let view = self.shared.of_machine(folder, spec.memory_bytes, &toolchains);
-        let mut staging = Staging { as_root: self.is_root, staged: Vec::new() };
+        let mut staging = Staging { as_root: self.is_root, state_dir, staged: Vec::new() };
         let arguments = bubblewrap::arguments(&view, &mut staging)?;
         let cgroup = self.groups(spec, &names.name(spec.id))?;
         if let Some(cgroup) = &cgroup {
@@ -325,13 +325,17 @@ async fn start_it(
 /// Where bubblewrap finds what it shows: as root, in the staging folder, except what all can see.
 struct Staging {
     as_root: bool,
+    /// For its owner alone, wherever it lies.
+    state_dir: PathBuf,
     staged: Vec<PathBuf>,
 }
 
 impl Sources for Staging {
     fn source(&mut self, path: &Path) -> PathBuf {
         let for_all = ["/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc"];
-        if !self.as_root || for_all.iter().any(|folder| path.starts_with(folder)) {
+        let all_can_see = for_all.iter().any(|folder| path.starts_with(folder))
+            && !path.starts_with(&self.state_dir);
+        if !self.as_root || all_can_see {
             return path.to_owned();
         }
         let known = self.staged.iter().position(|staged| staged == path);

@@ -59,7 +59,7 @@ pub(super) async fn program(
         .env_clear()
         .envs(own)
         .env("HOME", &surroundings.home)
-        .env("PATH", &surroundings.path)
+        .env("PATH", searched(surroundings).collect::<Vec<_>>().join(":"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -86,12 +86,12 @@ fn find(surroundings: &Surroundings, name: &str) -> Option<std::path::PathBuf> {
     let runs = |path: &Path| {
         path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
     };
-    surroundings
-        .path
-        .split(':')
-        .filter(|folder| folder.starts_with('/'))
-        .map(|folder| Path::new(folder).join(name))
-        .find(|path| runs(path))
+    searched(surroundings).map(|folder| Path::new(folder).join(name)).find(|path| runs(path))
+}
+
+/// The folders where programs are looked for, also by what is started: no folder of wherever the process is.
+fn searched(surroundings: &Surroundings) -> impl Iterator<Item = &str> {
+    surroundings.path.split(':').filter(|folder| folder.starts_with('/'))
 }
 
 async fn said(pipe: Option<impl tokio::io::AsyncRead + Unpin>) -> String {
@@ -166,4 +166,28 @@ async fn follow(client: &Client, address: &Address, accept: &str) -> Result<Answ
         return Ok(Answer { status, is_json, text, from });
     }
     Err(format!("more than {REDIRECTS_MAX} redirects"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[tokio::test]
+    async fn no_folder_of_wherever_the_process_is_is_searched() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("npm");
+        std::fs::write(&program, "#!/bin/sh\necho \"$PATH\"\n").unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let own = folder.path().to_str().unwrap();
+        let surroundings = Surroundings {
+            home: "/nonexistent".into(),
+            path: format!(".:{own}::below/here:/bin:"),
+            env: std::collections::BTreeMap::new(),
+            extra_roots_pem: Vec::new(),
+            registry_timeout: Duration::from_secs(1),
+        };
+        let said = super::program(&surroundings, "npm", &[]).await.unwrap();
+        assert_eq!(said.trim_end(), format!("{own}:/bin"));
+    }
 }

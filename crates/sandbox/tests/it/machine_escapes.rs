@@ -3,6 +3,8 @@
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 
+use sandbox::port::Sandbox as _;
+
 use crate::machine_house::{House, says, sh, variables};
 
 /// Runs a script that must fail, and says how it did.
@@ -62,6 +64,45 @@ async fn nothing_of_the_hosts_files_is_there() {
     );
     machine.close().await.unwrap();
     other.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_data_folder_among_the_systems_is_not_seen() {
+    // Whoever cannot write there has no data folder there.
+    let place = if rustix::process::geteuid().is_root() { "/usr/local" } else { "/var/tmp" };
+    let state = tempfile::Builder::new().prefix("hob-data-").tempdir_in(place).unwrap();
+    let sandbox = crate::machine_house::sandbox(state.path(), |_| {});
+    std::fs::create_dir(state.path().join("keys")).unwrap();
+    std::fs::write(state.path().join("keys/x"), "secret").unwrap();
+    // Other users' rights are not what keeps it from being seen.
+    open_to_all(state.path());
+    let audit = std::sync::Arc::<crate::machine_house::Audit>::default();
+    let machine = sandbox.launch(&crate::machine_house::spec(), audit).await.unwrap();
+    assert_eq!(says(&*machine, "echo x >file; cat file").await, "x");
+    fails(&*machine, &format!("cat {}/keys/x", state.path().display())).await;
+    assert_eq!(
+        says(&*machine, &format!("find {} -name keys", state.path().parent().unwrap().display()))
+            .await,
+        ""
+    );
+    machine.close().await.unwrap();
+    assert_eq!(sandbox.settle(crate::machine_house::GONE_MAX).await, 0);
+}
+
+fn open_to_all(folder: &std::path::Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[tokio::test]
+async fn a_folder_of_the_system_is_no_data_folder() {
+    let gateway = tempfile::tempdir().unwrap();
+    let egress = sandbox::egress::Settings::new(gateway.path().to_owned(), 1);
+    let egress = std::sync::Arc::new(sandbox::egress::Gateway::new(egress).unwrap());
+    let settings = sandbox::namespaces::Settings::new("/usr/local".into(), variables());
+    let made = sandbox::namespaces::Namespaces::new(settings, egress);
+    assert!(matches!(made, Err(sandbox::port::SandboxError::Unusable { .. })), "{made:?}");
+    assert!(!std::path::Path::new("/usr/local/machines").exists());
 }
 
 #[tokio::test]
