@@ -147,7 +147,7 @@ fn configured(case: &Case<'_>, ecosystem: Ecosystem) -> BTreeSet<String> {
     let registries = case.background.registries.iter();
     registries
         .filter(|registry| registry.ecosystem == ecosystem)
-        .map(|registry| address::origin(&registry.base))
+        .map(|registry| address::base(&registry.base))
         .collect()
 }
 

@@ -7,22 +7,22 @@ use crate::case::{Case, finding};
 
 pub(super) const RULE: Rule = Rule {
     id: "protected",
-    about: "CI definitions, owners, git attributes and hooks, and hob's own definitions never change.",
+    about: "CI definitions, owners, git attributes and hooks, what agents are told, what editors run, the configuration of package managers and hob's own definitions never change.",
     check,
 };
 
 /// Folders that are protected at any depth, with everything below, and also as the name of a file or a link: what
 /// takes a folder's place decides in its stead.
-const FOLDERS: [&str; 18] = [
+const FOLDERS: [&str; 78] = [
+    // CI systems and forges.
     ".github",
     ".gitlab",
+    ".gitlab-ci",
     ".forgejo",
     ".gitea",
+    ".gogs",
     ".circleci",
     ".buildkite",
-    ".hob",
-    ".githooks",
-    ".husky",
     ".ci",
     ".woodpecker",
     ".drone",
@@ -30,66 +30,272 @@ const FOLDERS: [&str; 18] = [
     ".teamcity",
     ".azure-pipelines",
     ".azuredevops",
-    ".lefthook",
     ".builds",
+    ".tekton",
+    ".buildbot",
+    ".jenkins",
+    ".bitbucket",
+    ".codefresh",
+    ".harness",
+    ".screwdriver",
+    "zuul.d",
+    ".zuul.d",
+    ".prow",
+    ".argo",
+    ".concourse",
+    ".dagger",
+    ".travis",
+    ".bazelci",
+    ".pipelines",
+    "ci_scripts",
+    // Hooks of git.
+    ".githooks",
+    ".git-hooks",
+    ".hooks",
+    ".husky",
+    ".lefthook",
+    // hob's own definitions, and what agents are told.
+    ".hob",
+    ".agent",
+    ".agents",
+    ".aider",
+    ".amazonq",
+    ".augment",
+    ".claude",
+    ".cline",
+    ".clinerules",
+    ".codex",
+    ".continue",
+    ".cursor",
+    ".gemini",
+    ".goose",
+    ".junie",
+    ".kiro",
+    ".opencode",
+    ".openhands",
+    ".roo",
+    ".trae",
+    ".windsurf",
+    // What editors and their containers run when a folder is opened.
+    ".vscode",
+    ".devcontainer",
+    ".idea",
+    ".fleet",
+    ".gitpod",
+    ".codesandbox",
+    ".run",
+    ".theia",
+    ".vs",
+    ".zed",
+    // The configuration of package managers and of what picks tools.
+    ".cargo",
+    ".yarn",
+    ".pnpm",
+    ".bundle",
+    ".mvn",
+    ".config",
+    ".mise",
+    ".rtx",
+    ".asdf",
 ];
 
 /// File names that are protected at any depth, in lower case.
-const FILES: [&str; 45] = [
+const FILES: [&str; 144] = [
+    // Owners, and what git reads.
     "codeowners",
     "owners",
+    "owners_aliases",
     ".gitattributes",
     ".gitmodules",
     ".gitignore",
     ".gitconfig",
-    ".gitlab-ci.yml",
-    ".gitlab-ci.yaml",
-    ".travis.yml",
-    ".travis.yaml",
-    "azure-pipelines.yml",
-    "azure-pipelines.yaml",
-    "bitbucket-pipelines.yml",
-    "bitbucket-pipelines.yaml",
-    "jenkinsfile",
-    ".drone.yml",
-    ".drone.yaml",
-    ".drone.star",
-    ".drone.jsonnet",
-    ".woodpecker.yml",
-    ".woodpecker.yaml",
-    "appveyor.yml",
-    "appveyor.yaml",
-    ".appveyor.yml",
-    ".appveyor.yaml",
-    ".cirrus.yml",
-    ".cirrus.yaml",
-    ".cirrus.star",
+    ".gitreview",
+    ".lfsconfig",
+    // CI systems and bots that merge.
     ".build.yml",
-    "wercker.yml",
-    "codefresh.yml",
-    "cloudbuild.yaml",
-    "cloudbuild.yml",
+    ".bors.toml",
+    "bors.toml",
+    ".bazelci.yml",
+    "bitrise.yml",
+    "bitrise.yaml",
     "buildspec.yml",
     "buildspec.yaml",
-    ".pre-commit-config.yaml",
-    ".pre-commit-config.yml",
+    "cloudbuild.json",
+    "cloudbuild.yaml",
+    "cloudbuild.yml",
+    "codefresh.yml",
+    "codemagic.yaml",
+    "dagger.json",
+    "earthfile",
+    ".evergreen.yml",
+    ".kodiak.toml",
+    ".mergify.yml",
+    ".mergify.yaml",
+    ".packit.yml",
+    ".packit.yaml",
+    "screwdriver.yaml",
+    ".scrutinizer.yml",
+    ".semaphore.yml",
+    ".shippable.yml",
+    "shippable.yml",
+    "wercker.yml",
+    ".zuul.yml",
+    ".zuul.yaml",
+    "zuul.yml",
+    "zuul.yaml",
+    "netlify.toml",
+    "vercel.json",
+    // What is reported or let through.
+    "codecov.yml",
+    ".codecov.yml",
+    ".coveralls.yml",
+    "sonar-project.properties",
+    "deny.toml",
+    ".coderabbit.yaml",
+    ".snyk",
+    // What else raises dependencies.
+    "renovate.json",
+    "renovate.json5",
+    ".renovaterc",
+    ".renovaterc.json",
+    ".renovaterc.json5",
+    "dependabot.yml",
+    ".pyup.yml",
+    // Hooks of git.
+    ".pre-commit-hooks.yaml",
+    "prek.toml",
+    ".overcommit.yml",
+    // Package managers' own configuration.
     ".npmrc",
-    ".yarnrc",
-    ".yarnrc.yml",
+    ".pnp.cjs",
+    ".pnp.loader.mjs",
+    "pnpm-workspace.yaml",
+    ".bowerrc",
+    "bunfig.toml",
+    ".bunfig.toml",
     "pip.conf",
+    "pip.ini",
     ".pypirc",
+    "uv.toml",
+    ".pydistutils.cfg",
+    "poetry.toml",
+    "pdm.toml",
+    ".pdm.toml",
+    ".pdm-python",
+    ".condarc",
     ".netrc",
+    "_netrc",
+    ".curlrc",
+    ".wgetrc",
+    ".gemrc",
+    "nuget.config",
+    ".terraformrc",
+    "sitecustomize.py",
+    "usercustomize.py",
+    // What picks tools, or is run by a shell that enters a folder.
+    "rust-toolchain",
+    "rust-toolchain.toml",
+    ".python-version",
+    ".python-versions",
+    ".node-version",
+    ".nvmrc",
+    ".ruby-version",
+    ".java-version",
+    ".go-version",
+    ".terraform-version",
+    ".tool-versions",
+    ".mise.toml",
+    "mise.toml",
+    ".mise.local.toml",
+    "mise.local.toml",
+    ".rtx.toml",
+    ".prototools",
+    ".sdkmanrc",
+    ".envrc",
+    ".env",
+    ".autoenv",
+    ".autoenv.zsh",
+    "devbox.json",
+    "flake.nix",
+    "shell.nix",
+    "devenv.nix",
+    // What agents are told.
+    "agent.md",
     "agents.md",
+    "agents.override.md",
     "claude.md",
+    "claude.local.md",
+    "codex.md",
+    "copilot-instructions.md",
+    "crush.md",
+    "gemini.md",
+    "qwen.md",
+    "warp.md",
+    ".cursorignore",
+    ".cursorrules",
+    ".clinerules",
+    ".windsurfrules",
+    ".roomodes",
+    ".roorules",
+    ".goosehints",
+    ".aiderignore",
+    ".mcp.json",
+    "mcp.json",
+    ".rules",
+    "opencode.json",
+    "opencode.jsonc",
+    // Editors.
+    ".gitpod.yml",
+    ".gitpod.dockerfile",
+    ".devcontainer.json",
+    ".vimrc",
+    ".nvimrc",
+    ".nvim.lua",
+    ".exrc",
+    ".dir-locals.el",
+    ".dir-locals-2.el",
 ];
 
-/// Runners of git hooks whose configuration has many endings: `lefthook.yaml`, `.lefthook-local.toml`, `.huskyrc.js`.
-const HOOKS: [&str; 4] = ["lefthook", "lefthook-local", "huskyrc", "lintstagedrc"];
+/// Tools whose files have many names, with or without a leading dot: `lefthook.yaml`, `.lefthook-local.toml`,
+/// `.huskyrc.js`, `Jenkinsfile.release`, `azure-pipelines-nightly.yml`.
+const TOOLS: [&str; 12] = [
+    "appveyor",
+    "azure-pipelines",
+    "bitbucket-pipelines",
+    "gitlab-ci",
+    "huskyrc",
+    "jenkinsfile",
+    "lefthook",
+    "lefthook-local",
+    "lintstagedrc",
+    "pnpmfile",
+    "pre-commit-config",
+    "yarnrc",
+];
 
-/// Whether a file is a tool's configuration: its name, with or without a leading dot and an ending.
-fn is_of(name: &str, tool: &str) -> bool {
-    let name = name.strip_prefix('.').unwrap_or(name);
-    name.strip_prefix(tool).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+/// The same for names that say nothing without their dot.
+const DOTTED: [&str; 5] = [".aider.conf", ".cirrus", ".drone", ".travis", ".woodpecker"];
+
+/// How names end that others include: a project's own CI templates, an editor's tasks.
+const ENDINGS: [&str; 5] =
+    [".code-workspace", ".gitlab-ci.yaml", ".gitlab-ci.yml", ".jenkinsfile", ".sublime-project"];
+
+/// How configuration ends, where the rest of a name is free.
+const CONFIGURATION: [&str; 5] = [".groovy", ".json", ".toml", ".yaml", ".yml"];
+
+/// Whether a file is a tool's configuration, by a name in lower case.
+fn is_of_tool(name: &str) -> bool {
+    let plain = name.strip_prefix('.').unwrap_or(name);
+    let is_of = |name: &str, tool: &&str| {
+        let Some(rest) = name.strip_prefix(tool) else { return false };
+        let free = rest.starts_with(['-', '_']);
+        rest.is_empty()
+            || rest.starts_with('.')
+            || free && CONFIGURATION.iter().any(|ending| rest.ends_with(ending))
+    };
+    TOOLS.iter().any(|tool| is_of(plain, tool))
+        || DOTTED.iter().any(|tool| is_of(name, tool))
+        || ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
 fn check(case: &Case<'_>) -> Vec<Finding> {
@@ -113,19 +319,11 @@ fn protected(path: &str) -> Option<String> {
             let what = if last { "the place of" } else { "everything in" };
             return Some(format!("{what} `{part}`"));
         }
-        if last && HOOKS.iter().any(|hooks| is_of(part, hooks)) {
-            return Some(format!("`{part}`"));
-        }
-        if last && FILES.contains(&part) {
+        if last && (FILES.contains(&part) || is_of_tool(part)) {
             return Some(format!("`{part}`"));
         }
     }
-    // Cargo's own configuration can name another registry, linker or runner.
-    let cargo = path == ".cargo/config.toml"
-        || path == ".cargo/config"
-        || path.ends_with("/.cargo/config.toml")
-        || path.ends_with("/.cargo/config");
-    cargo.then(|| "cargo's configuration".to_owned())
+    None
 }
 
 #[cfg(test)]
@@ -151,6 +349,43 @@ mod tests {
             "sub/.hob",
             ".github",
             ".huskyrc.js",
+            ".gitlab-ci/build.yml",
+            ".gitlab-ci-nightly.yml",
+            "ci/templates/rust.gitlab-ci.yml",
+            ".tekton/pull.yaml",
+            "Jenkinsfile",
+            "Jenkinsfile.release",
+            "deploy.jenkinsfile",
+            "azure-pipelines-nightly.yml",
+            ".devcontainer/devcontainer.json",
+            ".devcontainer.json",
+            ".vscode/tasks.json",
+            ".vscode/settings.json",
+            "app.code-workspace",
+            ".idea/workspace.xml",
+            ".envrc",
+            "sub/.claude/settings.json",
+            ".cursor/rules/a.mdc",
+            ".github/copilot-instructions.md",
+            "docs/AGENTS.md",
+            "CLAUDE.local.md",
+            "GEMINI.md",
+            ".mcp.json",
+            ".aider.conf.yml",
+            ".yarn/releases/yarn.cjs",
+            ".yarnrc.yml",
+            ".pnpmfile.cjs",
+            "uv.toml",
+            "pip.ini",
+            "pip.conf",
+            "rust-toolchain",
+            "rust-toolchain.toml",
+            ".cargo/audit.toml",
+            ".cargo/config",
+            ".mise.toml",
+            ".tool-versions",
+            ".config/nextest.toml",
+            ".nvmrc",
         ] {
             assert!(protected(path).is_some(), "{path}");
         }
@@ -165,6 +400,18 @@ mod tests {
             "cargo/config.toml",
             "husky.md",
             "lefthooks.rs",
+            "lefthook-notes.md",
+            "drone.yml",
+            "travis.rs",
+            "src/cirrus.rs",
+            "vscode/tasks.json",
+            "src/claude/mod.rs",
+            "docs/agents/a.md",
+            "build.yml",
+            "package.json",
+            "pyproject.toml",
+            "uv.lock",
+            "requirements/ci.txt",
         ] {
             assert_eq!(protected(path), None, "{path}");
         }

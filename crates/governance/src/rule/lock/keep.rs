@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::dependency::Ecosystem;
+use domain::finding::Severity;
 
 use super::entry::{Entry, Kind, Lock, Objection};
-use super::integrity;
+use super::{address, integrity};
 
-/// Holds sources and checksums of one lock against those of the one before. `configured` are the origins of
+/// The most names of files that an objection lists.
+const FILES_LISTED_MAX: usize = 5;
+
+/// Holds sources and checksums of one lock against those of the one before. `configured` are the places of
 /// the registries that the run's package managers ask.
 pub(super) fn check(
     ecosystem: Ecosystem,
@@ -25,6 +29,7 @@ pub(super) fn check(
             Some(old) => {
                 found.extend(known.kept_origins(ecosystem, entry, old));
                 found.extend(kept_sums(ecosystem, entry, old));
+                found.extend(kept_files(entry, old));
             }
         }
     }
@@ -76,9 +81,17 @@ impl<'l> Known<'l> {
         self.origins.contains(origin) || self.configured.contains(origin)
     }
 
-    /// A lock that named no origin at all may start to name one, over TLS.
-    fn begins(&self, entry: &Entry, origin: &str) -> bool {
-        self.origins.is_empty() && entry.origins.len() == 1 && origin.starts_with("https://")
+    /// Whether a place that is not known is one of a host that is, from where something that was not there before may
+    /// come: a registry of many projects serves each at a place of its own. Also where a mirror that was not asked
+    /// before says another place than its own.
+    fn is_near(&self, ecosystem: Ecosystem, origin: &str, is_new: bool) -> bool {
+        let host = address::origin(origin);
+        let is_of = |known: &str| address::origin(known) == host;
+        let is_configured = self.configured.iter().any(|known| is_of(known));
+        let is_known = self.origins.iter().any(|known| is_of(known));
+        let begins = ecosystem == Ecosystem::Npm && self.origins.len() < 2 && !is_known;
+        address::is_web(origin)
+            && if is_new { is_known || is_configured } else { begins && is_configured }
     }
 
     /// Whether the run's own registry stands in for the only one that the lock used, as a mirror does.
@@ -97,12 +110,16 @@ impl<'l> Known<'l> {
         for origin in entry.origins.iter().filter(|origin| !own.contains(origin.as_str())) {
             let shown = origin.escape_debug();
             let known = self.admits(origin);
-            if !known && !self.begins(entry, origin) {
+            if !known {
                 let reason = format!(
                     "`{}` is from a source that no entry had before: `{shown}`",
                     entry.shown()
                 );
-                found.push(Objection::deny(&entry.needle, reason));
+                found.push(if self.is_near(ecosystem, origin, own.is_empty()) {
+                    Objection::ask(&entry.needle, reason)
+                } else {
+                    Objection::deny(&entry.needle, reason)
+                });
             } else if !own.is_empty() && !self.is_mirrored(ecosystem, origin) {
                 // Two registries may serve the same name, by different people.
                 let reason = format!(
@@ -129,7 +146,7 @@ impl<'l> Known<'l> {
         let named_some = had.peek().is_some();
         let had: BTreeSet<&String> = had.collect();
         let new = entry.origins.iter().find(|origin| {
-            let begins = !named_some && (self.admits(origin) || self.begins(entry, origin));
+            let begins = !named_some && self.admits(origin);
             let mirrored = self.is_mirrored(ecosystem, origin) && entry.is_summed();
             !had.contains(origin) && !mirrored && !begins
         })?;
@@ -162,6 +179,39 @@ impl<'l> Known<'l> {
         }
         None
     }
+}
+
+/// Files that an entry has now and had not before, or the other way round. A registry lets files be added to a version at
+/// any time, and what is added runs where it fits better than the others.
+fn kept_files(entry: &Entry, old: &[&Entry]) -> Vec<Objection> {
+    let was: BTreeSet<&String> = old.iter().flat_map(|old| old.sums.keys()).collect();
+    let now: BTreeSet<&String> = entry.sums.keys().collect();
+    let is_wheel = |file: &&String| file.ends_with(".whl");
+    let no_wheel = was.iter().any(is_wheel) && !now.iter().any(is_wheel);
+    let says = |files: Vec<&&String>, what: &str| {
+        let listed: Vec<_> =
+            files.iter().take(FILES_LISTED_MAX).map(|file| file.escape_debug()).collect();
+        let listed = listed.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let more = match files.len().saturating_sub(FILES_LISTED_MAX) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("{what} `{}`, whose version does not change: {listed}{more}", entry.shown())
+    };
+    let (new, gone): (Vec<_>, Vec<_>) =
+        (now.difference(&was).collect(), was.difference(&now).collect());
+    let mut found = Vec::new();
+    if !new.is_empty() {
+        found.push(Objection::ask(&entry.needle, says(new, "files are added to")));
+    }
+    if no_wheel {
+        let reason = says(gone, "every built file is taken from");
+        found.push(Objection::ask(&entry.needle, reason));
+    } else if !gone.is_empty() {
+        let reason = says(gone, "files are taken from");
+        found.push(Objection::new(Severity::Note, &entry.needle, reason));
+    }
+    found
 }
 
 fn kept_sums(ecosystem: Ecosystem, entry: &Entry, old: &[&Entry]) -> Option<Objection> {

@@ -78,12 +78,13 @@ impl Manifests {
         self.trees.get(path)
     }
 
-    /// Whether a difference in a lock file is what a manifest's new requirement says: a text that holds it.
-    pub(super) fn says_new(&self, difference: &Difference<'_>) -> bool {
+    /// Whether a difference in a lock file is what a manifest's new requirement of this Python package says.
+    pub(super) fn says_new_of(&self, package: &str, difference: &Difference<'_>) -> bool {
         match (difference.before, difference.after) {
             (Some(Tree::Text(_)), Some(Tree::Text(now))) => {
                 let now = plain(now);
-                self.raised.values().flatten().any(|raised| *raised == now)
+                let package = same_name(Ecosystem::Python, package);
+                self.raised.get(&package).is_some_and(|raised| raised.contains(&now))
             }
             _ => false,
         }

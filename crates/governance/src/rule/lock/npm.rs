@@ -144,7 +144,7 @@ fn entry(place: &str, package: &Tree, bundles: &BTreeSet<&str>) -> Result<Entry,
         needle: Needle::of(format!("\"{place}\"")),
         ..Entry::default()
     };
-    entry.origins.extend(resolved.map(address::origin));
+    entry.origins.extend(resolved.map(|resolved| address::npm_place(resolved, name)));
     let sum = package.text_at("integrity").unwrap_or_default();
     entry.sums.insert(String::new(), sum.to_owned());
     Ok(entry)

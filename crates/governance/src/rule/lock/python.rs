@@ -10,6 +10,7 @@ use domain::finding::Severity;
 use super::address;
 use super::entry::{Entry, Kind, Lock, NEEDS_MAX, Needle, Objection, bounded};
 use super::manifests::Manifests;
+use super::version;
 use crate::dependency_file::same_name;
 use crate::tree::{self, Tree};
 
@@ -101,7 +102,10 @@ fn entry(package: &Tree) -> Result<Entry, String> {
     let wheels = package.get("wheels").map(Tree::list).unwrap_or_default();
     for file in wheels.iter().chain(package.get("sdist")) {
         let Some(url) = file.text_at("url").or_else(|| file.text_at("path")) else { continue };
-        entry.origins.insert(address::origin(url));
+        entry.origins.insert(address::python_place(url, |segment| {
+            same_name(Ecosystem::Python, segment) == entry.name
+                || version::same(Ecosystem::Python, segment, &entry.version)
+        }));
         let name = url.rsplit('/').next().unwrap_or(url);
         let sum = file.text_at("hash").unwrap_or_default();
         entry.sums.insert(name.to_owned(), sum.to_owned());
@@ -132,7 +136,8 @@ pub(super) fn head(before: &Tree, after: &Tree, manifests: &Manifests) -> Vec<Ob
                 let reason = format!("`{words}` changes: how versions are chosen");
                 found.push(Objection::ask(&needle, reason));
             }
-            "manifest" if manifests.says_new(&difference) => {}
+            // Held against the manifests apart.
+            "manifest" if before.get(key).is_some() && after.get(key).is_some() => {}
             _ => {
                 let reason =
                     format!("`{words}` changes; it follows from no version of a dependency");
@@ -145,26 +150,89 @@ pub(super) fn head(before: &Tree, after: &Tree, manifests: &Manifests) -> Vec<Ob
     found
 }
 
-/// The requirements of the project's own packages, as the lock repeats them.
+/// The requirements of the project's own packages, and those of a workspace, as the lock repeats them.
 fn repeated(before: &Tree, after: &Tree, manifests: &Manifests) -> Vec<Objection> {
     let (old, new) = (metadata(before), metadata(after));
     let mut found = Vec::new();
     for (package, now) in new {
         let Some(was) = old.get(&package) else { continue };
-        for difference in tree::differences(was, now) {
-            if difference.order || manifests.says_new(&difference) {
-                continue;
-            }
-            let needle = Needle { first: format!("name = \"{package}\""), ..Needle::default() };
-            let reason = format!(
-                "`{}` of `{}` changes, and no manifest of the change says so",
-                difference.words(),
-                package.escape_debug()
-            );
-            found.push(Objection::deny(&needle, reason));
-        }
+        let needle = Needle { first: format!("name = \"{package}\""), ..Needle::default() };
+        let whose = format!("of `{}`", package.escape_debug());
+        found.extend(requirements(was, now, manifests, (&needle, &whose)));
+    }
+    if let (Some(was), Some(now)) = (before.get("manifest"), after.get("manifest")) {
+        found.extend(requirements(was, now, manifests, (&Needle::of("manifest"), "of `manifest`")));
     }
     found
+}
+
+/// What differs between two tables of requirements and is not what a manifest of the change says of that package.
+fn requirements(
+    was: &Tree,
+    now: &Tree,
+    manifests: &Manifests,
+    (needle, whose): (&Needle, &str),
+) -> Vec<Objection> {
+    let (was, now) = unequal(was, now);
+    let mut found = Vec::new();
+    for difference in tree::differences(&was, &now) {
+        let said = difference.path.split_last().is_some_and(|(key, of)| {
+            let package = now.at(of).and_then(|one| one.text_at("name"));
+            key == "specifier"
+                && package.is_some_and(|package| manifests.says_new_of(package, &difference))
+        });
+        if difference.order || said {
+            continue;
+        }
+        let words = difference.words();
+        let reason = format!("`{words}` {whose} changes, and no manifest of the change says so");
+        found.push(Objection::deny(needle, reason));
+    }
+    found
+}
+
+/// Both without the items that their lists have in common, and what is left of lists in the order of what it is about:
+/// a list is sorted by all that an item says, so one that changes may change its place.
+fn unequal(was: &Tree, now: &Tree) -> (Tree, Tree) {
+    match (was, now) {
+        (Tree::Table(old), Tree::Table(new)) => {
+            let (mut left, mut right) = (old.clone(), new.clone());
+            for (key, value) in &mut left {
+                if let Some((_, other)) = right.iter_mut().find(|(name, _)| name == key) {
+                    (*value, *other) = unequal(value, other);
+                }
+            }
+            (Tree::Table(left), Tree::Table(right))
+        }
+        (Tree::List(old), Tree::List(new)) => {
+            (Tree::List(without(old, new)), Tree::List(without(new, old)))
+        }
+        _ => (was.clone(), now.clone()),
+    }
+}
+
+/// The items that another list does not hold, or not as often.
+fn without(list: &[Tree], other: &[Tree]) -> Vec<Tree> {
+    let mut others: HashMap<String, usize> = HashMap::new();
+    for item in other {
+        *others.entry(format!("{item:?}")).or_default() += 1;
+    }
+    let mut is_alone = |item: &&Tree| match others.get_mut(&format!("{item:?}")) {
+        Some(count @ 1..) => {
+            *count -= 1;
+            false
+        }
+        _ => true,
+    };
+    let mut left: Vec<Tree> = list.iter().filter(|item| is_alone(item)).cloned().collect();
+    left.sort_by_key(about);
+    left
+}
+
+/// What a requirement says besides its versions.
+fn about(requirement: &Tree) -> String {
+    let said = requirement.table().iter().filter(|(key, _)| key != "specifier");
+    said.map(|(key, value)| format!("{key} {value:?};")).collect()
 }
 
 fn metadata(tree: &Tree) -> BTreeMap<String, &Tree> {

@@ -187,7 +187,17 @@ fn addresses_may_be_left_out_or_come_from_the_configured_registry() {
     let (before, after) = (lock("1.0.0"), lock("1.1.0"));
     TOLD.says(&text(&before), &without(after.clone()), Allow);
     TOLD.says(&without(before.clone()), &without(after.clone()), Allow);
-    TOLD.says(&without(before.clone()), &text(&after), Allow);
+    // A lock that names no place may begin to name the one that the run's package manager asks, and no other.
+    TOLD.says(&without(before.clone()), &text(&after), Deny);
+    let asked = |base: &str| TOLD.sample().registry(Ecosystem::Npm, base);
+    for (base, expected) in [
+        ("https://x.invalid/", Allow),
+        ("https://y.invalid/", Deny),
+        ("https://x.invalid/api/npm/one/", Deny),
+    ] {
+        let sample = asked(base);
+        said(&sample.file("package-lock.json", &without(before.clone()), &text(&after)), expected);
+    }
     TOLD.says(&text(&before), &mirrored(&after), Deny);
     let at_mirror = TOLD.sample().registry(Ecosystem::Npm, "https://mirror.invalid/npm/");
     said(&at_mirror.file("package-lock.json", &text(&before), &mirrored(&after)), Allow);
@@ -201,6 +211,28 @@ fn addresses_may_be_left_out_or_come_from_the_configured_registry() {
     two[1]["packages"]["node_modules/a"]["resolved"] = "https://own.invalid/a/-/a-1.1.0.tgz".into();
     let said = TOLD.says(&text(&two[0]), &text(&two[1]), NeedsApproval);
     assert!(said.contains("comes from another registry than before"), "{said}");
+}
+
+#[test]
+fn another_project_of_the_same_host_is_another_source() {
+    let at = |lock: &Value, project: &str| {
+        text(lock)
+            .replace("https://x.invalid", &format!("https://x.invalid/projects/{project}/npm"))
+    };
+    let (before, mut after) = (lock("1.0.0"), lock("1.1.0"));
+    TOLD.says(&at(&before, "1"), &at(&after, "1"), Allow);
+    let (old, new) = (at(&before, "1"), at(&after, "1"));
+    let moved = new.replace("projects/1/npm/a/-", "projects/2/npm/a/-");
+    assert!(TOLD.says(&old, &moved, Deny).contains("no entry had before"));
+    let kept = new.replace("projects/1/npm/c/-", "projects/2/npm/c/-");
+    assert!(TOLD.says(&old, &kept, Deny).contains("its version does not"));
+    // What is new may be of another project, as a group of projects serves it: a person looks.
+    after["packages"]["node_modules/a"]["dependencies"]["n"] = "1".into();
+    after["packages"]["node_modules/n"] = package("n", "1.0.0");
+    let new = at(&after, "1").replace("projects/1/npm/n/-", "projects/2/npm/n/-");
+    assert!(TOLD.says(&old, &new, NeedsApproval).contains("no entry had before"));
+    let new = new.replace("x.invalid/projects/2/npm/n/-", "y.invalid/npm/n/-");
+    TOLD.says(&old, &new, Deny);
 }
 
 #[test]

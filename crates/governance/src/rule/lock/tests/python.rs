@@ -54,11 +54,22 @@ fn what_an_update_brings_moves_and_drops_passes_and_is_told() {
     edited("revision = 2", "revision = 3", Allow);
     // A wheel that was published after the others.
     let wheel = "wheels = [\n    { url = \"https://files.invalid/c-1.0.0-cp312-cp312-linux_x86_64.whl\", hash = \"sha256:l\" },\n    { url = \"https://files.invalid/c-1.0.0-py3-none-any.whl\"";
-    edited(
+    let said = edited(
         "wheels = [\n    { url = \"https://files.invalid/c-1.0.0-py3-none-any.whl\"",
         wheel,
-        Allow,
+        NeedsApproval,
     );
+    assert!(
+        said.contains("files are added to `c 1.0.0`, whose version does not change: c-1.0.0-cp")
+    );
+    // Without its wheels a version is built from source.
+    let sum = "{ url = \"https://files.invalid/c-1.0.0-py3-none-any.whl\", hash = \"sha256:wc-1.0.0\", size = 1 },";
+    let said = edited(sum, "", NeedsApproval);
+    assert!(said.contains("every built file is taken from `c 1.0.0`"), "{said}");
+    let mut both = [lock("1.0.0"), lock("1.1.0")];
+    both[0] = both[0].replace(sum, &format!("{sum}\n    {}", sum.replace("py3", "py2")));
+    let said = TOLD.says(&both[0], &both[1], Allow);
+    assert!(said.contains("files are taken from `c 1.0.0`"), "{said}");
 }
 
 #[test]
@@ -111,6 +122,73 @@ fn the_requirements_that_it_repeats_are_those_of_the_manifest() {
             .file("uv.lock", &lock("1.0.0"), &after);
         said(&sample, expected);
     }
+}
+
+#[test]
+fn a_requirement_may_change_its_place_among_those_that_it_repeats() {
+    let manifest = |version: &str| {
+        format!(
+            "[project]\ndependencies = [\"a-a >={version}; python_version < '3.10'\", \"a-a >=1.5; python_version >= '3.10'\", \"c\"]\n"
+        )
+    };
+    let item = |version: &str, marker: &str| {
+        format!(
+            "{{ name = \"a-a\", marker = \"python_full_version {marker} '3.10'\", specifier = \">={version}\" }}, "
+        )
+    };
+    let single = "{ name = \"a-a\", specifier = \">=1\" }, ";
+    let (low, high) = (item("1.0", "<"), item("1.5", ">="));
+    let before = lock("1.0.0").replace(single, &format!("{low}{high}"));
+    let judged = |raised: &str, expected: Decision| {
+        let after = lock("1.1.0").replace(single, &format!("{high}{raised}"));
+        let sample = TOLD
+            .sample()
+            .file("pyproject.toml", &manifest("1.0"), &manifest("1.9"))
+            .file("uv.lock", &before, &after);
+        said(&sample, expected)
+    };
+    judged(&item("1.9", "<"), Allow);
+    judged(&item("1.8", "<"), Deny);
+    judged(&item("1.9", ">="), Deny);
+    judged(&item("1.9", "<").replace("a-a", "c"), Deny);
+    judged(&format!("{}{}", item("1.9", "<"), item("1.9", "<")), Deny);
+    // The raised requirement is that of one package, and no other's.
+    let other =
+        lock("1.1.0").replace("{ name = \"c\" }]", "{ name = \"c\", specifier = \">=1.9\" }]");
+    let before =
+        lock("1.0.0").replace("{ name = \"c\" }]", "{ name = \"c\", specifier = \">=1\" }]");
+    let sample = TOLD
+        .sample()
+        .file("pyproject.toml", &manifest("1.0"), &manifest("1.9"))
+        .file("uv.lock", &before, &other);
+    said(&sample, Deny);
+}
+
+#[test]
+fn a_file_of_another_project_of_the_same_host_is_from_another_source() {
+    let hashed = |lock: String| {
+        let digest = |file: &str| format!("packages/ab/cd/{:0>60x}/{file}", file.len());
+        let files = ["a_a-1.0.0", "a_a-1.1.0", "b-1.0.0", "c-1.0.0"];
+        files.iter().fold(lock, |lock, file| {
+            let from = format!("https://files.invalid/{file}");
+            lock.replace(&from, &format!("https://files.invalid/{}", digest(file)))
+        })
+    };
+    let (before, after) = (hashed(lock("1.0.0")), hashed(lock("1.1.0")));
+    TOLD.says(&before, &after, Allow);
+    let at = |lock: &str, project: &str| {
+        lock.replace("files.invalid/packages", &format!("files.invalid/{project}/packages"))
+    };
+    TOLD.says(&at(&before, "one"), &at(&after, "one"), Allow);
+    let after = at(&after, "one");
+    let moved: String = after
+        .split_inclusive('\n')
+        .map(|line| {
+            line.replace("/one/", if line.contains("a_a-1.1.0.tar") { "/two/" } else { "/one/" })
+        })
+        .collect();
+    let said = TOLD.says(&at(&before, "one"), &moved, Deny);
+    assert!(said.contains("https://files.invalid/two/packages"), "{said}");
 }
 
 #[test]
