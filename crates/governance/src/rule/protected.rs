@@ -309,10 +309,17 @@ fn check(case: &Case<'_>) -> Vec<Finding> {
     findings
 }
 
-/// What makes a path protected. Case does not count: some file systems do not know it.
+/// A name as the file systems compare it that know the fewest differences: without case, without the dots and blanks at
+/// its end and the stream behind a colon that Windows takes away.
+fn folded(name: &str) -> String {
+    let name = name.split(':').next().unwrap_or(name).trim_end_matches(['.', ' ']);
+    name.to_lowercase().replace('\u{17f}', "s")
+}
+
+/// What makes a path protected.
 fn protected(path: &str) -> Option<String> {
-    let path = path.to_lowercase();
-    let mut parts = path.split('/').peekable();
+    let parts: Vec<String> = path.split('/').map(folded).collect();
+    let mut parts = parts.iter().map(String::as_str).peekable();
     while let Some(part) = parts.next() {
         let last = parts.peek().is_none();
         if FOLDERS.contains(&part) {
@@ -386,6 +393,11 @@ mod tests {
             ".tool-versions",
             ".config/nextest.toml",
             ".nvmrc",
+            ".github./workflows/ci.yml",
+            ".GitHub /workflows/ci.yml",
+            ".hu\u{17f}ky/pre-commit",
+            ".\u{212a}iro/steering.md",
+            ".npmrc::$DATA",
         ] {
             assert!(protected(path).is_some(), "{path}");
         }
