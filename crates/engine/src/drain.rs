@@ -23,9 +23,11 @@ impl House {
         self.bury_the_dead().await?;
         while self.is_stranded(run).await? {
             match self.claim_next(run).await? {
-                Next::Claimed(claim) => self.perform(run, *claim, &self.leaving()).await?,
+                Next::Claimed(claim) => {
+                    Box::pin(self.perform(run, *claim, &self.leaving())).await?;
+                }
                 Next::Wait(_) => return Ok(()),
-                Next::Nothing => return self.end_stuck(run).await,
+                Next::Nothing => return Box::pin(self.end_stuck(run)).await,
             }
         }
         Ok(())

@@ -74,7 +74,7 @@ impl House {
             match self.claim_next(run).await? {
                 Next::Claimed(claim) => {
                     self.failpoint.hit("action-claimed");
-                    self.perform(run, *claim, &leave).await?;
+                    Box::pin(self.perform(run, *claim, &leave)).await?;
                 }
                 Next::Nothing => {
                     let row = self.load(run).await?;

@@ -127,6 +127,9 @@ async fn resume(
     }
     let mut worst = Exit::Done;
     for run in runs {
+        if house.is_leaving() {
+            break;
+        }
         let gone_on = go_on(settings, &house, run, &mut telling, &mut signals).await;
         // One that cannot go on holds no other up.
         let exit = gone_on.unwrap_or_else(|failure| {

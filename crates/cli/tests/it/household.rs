@@ -194,7 +194,8 @@ impl Household {
     fn is_told_of_whole(&self, told: &Told) {
         let Ok(report) = serde_json::from_str::<Value>(&told.out) else { return };
         let run = report["run"].as_str().unwrap();
-        let shown = self.hob(&["ledger", "show", run, "--limit", "0", "--json"]).expect(0).json();
+        let shown =
+            self.hob(&["ledger", "show", run, "--limit", "10000", "--json"]).expect(0).json();
         let entries = shown.as_array().unwrap();
         let last = entries.last().unwrap()["index"].as_u64();
         assert!(report["ledger"]["size"].as_u64() > last, "{last:?}: {}", report["ledger"]);

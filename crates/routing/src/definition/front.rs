@@ -410,7 +410,7 @@ pub enum ConcurrencyName {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BudgetFront {
-    /// Wall time; `2h` when left out.
+    /// How long a run may be worked on, waiting not counted; `2h` when left out.
     pub time: Option<Duration>,
     /// Tokens of models: a whole number, `k` and `M` allowed.
     pub tokens: Option<String>,
