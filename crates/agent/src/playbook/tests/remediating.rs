@@ -94,6 +94,19 @@ fn what_is_told_and_not_acted_upon_is_told_of_the_versions_at_the_end() {
 }
 
 #[test]
+fn what_is_open_is_known_without_a_machine() {
+    let world = World::default().versions("a", &["1.0.0"]).advisory("X-1", "a", "*");
+    let told =
+        world.known("a ^1.0\nb ^1.0\n", "a 1.0.0\nb 1.0.0\n", Settings::Remediation(remediation()));
+    let expected =
+        "X-1 a 1.0.0: Unreadable: the work on it did not come to its end: the machine is lost";
+    assert_eq!(told, [expected]);
+    let accepted = RemediationSettings { ignore: vec!["a".to_owned()], ..remediation() };
+    let told = world.known("a ^1.0\n", "a 1.0.0\n", Settings::Remediation(accepted));
+    assert_eq!(told, [""; 0]);
+}
+
+#[test]
 fn when_no_fixed_version_runs_here_that_is_the_reason() {
     let world = World::default()
         .publish("a", "1.0.0", "")

@@ -183,6 +183,20 @@ impl World {
         }
     }
 
+    /// What is known where the work does not come to its end.
+    pub(super) fn known(&self, manifest: &str, lock: &str, settings: Settings) -> Vec<String> {
+        let mut files = FileSet::new();
+        for (path, text) in [("toy.txt", manifest), ("toy.lock", lock)] {
+            files.set(path_of(path), Content::Bytes(text.as_bytes().to_vec()));
+        }
+        let left = Playbook::new(settings).known(&files, &[&Toy], self, "the machine is lost");
+        let told = left.into_iter().map(|l| {
+            let advisory = l.advisory.unwrap_or_default();
+            format!("{advisory} {} {}: {:?}: {}", l.package, l.version, l.why, l.detail)
+        });
+        told.collect()
+    }
+
     /// The lock that the package manager writes where there is none; `None` where it finds no solution.
     pub(super) fn first_lock(&self, manifest: &str) -> Option<String> {
         let machine = self.machine(manifest, "");

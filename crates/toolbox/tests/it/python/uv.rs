@@ -49,6 +49,10 @@ local = { path = "vendored" }
 "#;
 
 const MEMBER: &str = "[project]\nname = \"member\"\nversion = \"0.1\"\nrequires-python = \">=3.9\"\ndependencies = [\"chardet<4\"]\n";
+
+/// What a plan does where the machine has no uv.
+const FETCH: &str = "command -v uv >/dev/null || PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install --quiet --user uv";
+
 const LOCAL: &str = "[project]\nname = \"local\"\nversion = \"0.1\"\n[tool.uv]\npackage = false\n";
 
 fn pin(text: &str) -> String {
@@ -56,7 +60,7 @@ fn pin(text: &str) -> String {
 }
 
 #[test]
-fn uv_moves_what_is_asked_for_and_nothing_else() {
+fn a_lock_of_an_older_uv_stays_one_whatever_python_is_pinned() {
     let home = tempfile::tempdir().unwrap();
     // Where the machine has no uv, the plan fetches it.
     let manifest = "[project]\nname = \"bare\"\nversion = \"0.1\"\nrequires-python = \">=3.9\"\ndependencies = [\"six>=1.15\"]\n";
@@ -81,7 +85,11 @@ fn uv_moves_what_is_asked_for_and_nothing_else() {
     }
     let nowhere = bare.moved(&[bump("six", "1.17.0", "1.16.0")]).unwrap_err();
     assert_eq!(nowhere.kind, RefusalKind::NotInstallable, "{}", nowhere.quote);
+}
 
+#[test]
+fn uv_moves_what_is_asked_for_and_nothing_else() {
+    let home = tempfile::tempdir().unwrap();
     let files = [
         ("pyproject.toml", pin(ROOT)),
         ("packages/member/pyproject.toml", MEMBER.to_owned()),
@@ -90,6 +98,7 @@ fn uv_moves_what_is_asked_for_and_nothing_else() {
     let files: Vec<(&str, &str)> =
         files.iter().map(|(path, text)| (*path, text.as_str())).collect();
     let checkout = Checkout::new(&files).at_home(home.path());
+    checkout.succeed(&["sh", "-c", FETCH]);
     checkout.succeed(&["uv", "lock", "--quiet"]);
     checkout.write("pyproject.toml", ROOT);
     checkout.succeed(&["uv", "lock", "--quiet"]);
