@@ -239,3 +239,24 @@ fn whoever_waits_for_space_in_the_repository_can_be_told_to_leave() {
         assert_eq!(house.standing(), before);
     });
 }
+
+#[test]
+fn a_repository_that_may_only_be_read_is_told_and_keeps_all_that_it_has() {
+    alone("a_repository_that_may_only_be_read_is_told_and_keeps_all_that_it_has", || {
+        let house = Household::with_sample();
+        let before = house.standing();
+        let repo = house.repo();
+        let repo = repo.to_str().unwrap();
+        does("mount", &["--bind", repo, repo]);
+        does("mount", &["-o", "remount,bind,ro", repo]);
+        let report = house.update(&[]).expect(3).json();
+        assert_eq!(report["outcome"], "escalated", "{report:#}");
+        let reason = report["reason"].as_str().unwrap();
+        assert!(reason.contains("could not be written") && reason.contains(repo), "{reason}");
+        assert!(reason.contains("read-only: name a copy of it"), "{reason}");
+        assert_eq!((house.branches(), house.reviews().len()), (vec![], 0));
+        assert_eq!(house.standing(), before);
+        does("umount", &[repo]);
+        house.is_tidy();
+    });
+}

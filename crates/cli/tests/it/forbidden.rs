@@ -95,25 +95,3 @@ fn a_repository_that_may_not_be_read_is_named_and_nothing_begins() {
     let told = while_others_may(&house.repo(), 0, || as_other(&house, &data));
     names(told, &house.repo());
 }
-
-#[test]
-fn a_repository_that_may_be_read_and_not_written_is_named_and_keeps_all_that_it_has() {
-    let house = open_house();
-    let before = house.standing();
-    let refs = house.repo().join(".git/refs/heads");
-    let data = house.beside("of-nobody");
-    std::fs::create_dir(&data).unwrap();
-    if root() {
-        chown(&data, Some(NOBODY), Some(NOBODY)).unwrap();
-    }
-    // All of it may be read, by everybody; the repository is somebody else's.
-    let git = house.repo().join(".git");
-    let told =
-        while_others_may(&refs, 0o5, || while_others_may(&git, 0o5, || as_other(&house, &data)));
-    let report = told.expect(3).json();
-    assert_eq!(report["outcome"], "escalated", "{report:#}");
-    let reason = report["reason"].as_str().unwrap();
-    assert!(reason.contains("could not be written"), "{report:#}");
-    assert!(reason.contains("give this user leave to write its git folder"), "{report:#}");
-    assert_eq!((house.branches(), house.standing()), (vec![], before));
-}
