@@ -35,8 +35,13 @@ fn an_ended_run_can_be_tried_once_more() {
 
     house.hob(&["review", "reject", first["proposal"]["id"].as_str().unwrap()]).expect(0);
     house.hob(&["runs", "resume"]).expect(0);
-    let again = house.hob(&["runs", "retry", run, "--json"]).expect(0).json();
+    let retry = || house.hob(&["runs", "retry", run, "--json"]).expect(0).json();
+    let again = retry();
     assert_ne!(again["run"], first["run"]);
+    assert_eq!(again["outcome"], "no_change", "what was rejected stays so: {again:#}");
+    std::fs::write(house.repo().join("README.md"), "a sample\n").unwrap();
+    house.commit_all();
+    let again = retry();
     assert_eq!(again["outcome"], "proposed", "{again:#}");
     assert_eq!(again["updates"], first["updates"]);
     house.is_tidy();
