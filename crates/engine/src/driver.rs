@@ -365,6 +365,11 @@ impl House {
         self.clock.fill_random(&mut jitter);
         let jitter = u16::from_be_bytes(jitter);
         let reason = domain::limit::head_chars(&error.reason, FAILURE_MAX_CHARS);
+        if reason != StepError::stopped().reason {
+            let first = governance::text::plain(reason.lines().next().unwrap_or_default());
+            let line = format!("this did not work ({}): {first}", error.class.name());
+            self.listener.hear(&Progress::Note { line });
+        }
         Command::Failed { fence, class: error.class, reason, work, jitter }
     }
 

@@ -11,6 +11,7 @@ pub mod foreign;
 pub mod graph;
 pub mod npm;
 pub mod python;
+pub mod submodules;
 pub mod unnamed;
 
 use domain::dependency::Ecosystem as Kind;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use domain::dependency::{Ecosystem as Kind, Left, Why};
-use toolbox::dependencies::{Graph, Source, Unresolved, foreign, unnamed};
+use toolbox::dependencies::{Graph, Source, Unresolved, foreign, submodules, unnamed};
 use toolbox::registry::RegistryError;
 
 use super::catalog::Catalog;
@@ -44,6 +44,7 @@ pub(crate) async fn survey<'a>(
         }
     }
     survey.left.extend(unnamed::left(context.files, context.ecosystems, wanted));
+    survey.left.extend(submodules::left(context.files));
     // Who names the ecosystems does not ask about others.
     if wanted.is_empty() {
         survey.left.extend(foreign::left(context.files.paths()));

@@ -1,5 +1,7 @@
 //! `hob run`: one run, in the foreground.
 
+mod left;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -212,12 +214,12 @@ async fn drive(
             }
             said = signals.next() => match said {
                 Said::Stop if asked => {
-                    mouth::say("leaving at once; the run goes on later");
+                    mouth::say("leaving at once; what is left of the run ends with the next command");
                     house.leave();
                 }
                 Said::Stop => {
                     asked = true;
-                    mouth::say("stopping the run; once more to leave at once and go on later");
+                    mouth::say("stopping the run; once more to leave at once");
                 }
                 Said::Leave => house.leave(),
             },
@@ -250,7 +252,8 @@ pub(crate) fn text(report: &RunReport, hob: &str) -> String {
         None => &report.state,
     };
     let mut lines = vec![format!("{first}: {}", report.reason)];
-    if !report.complete && report.outcome.is_some() {
+    let is_over = report.outcome.is_some_and(|outcome| outcome != Outcome::Cancelled);
+    if !report.complete && is_over {
         lines.push("incomplete: something could not be read or checked, see `left`".to_owned());
     }
     for update in &report.updates {
@@ -265,15 +268,7 @@ pub(crate) fn text(report: &RunReport, hob: &str) -> String {
             update.ecosystem, update.package, update.from, update.to
         ));
     }
-    for left in &report.left {
-        let why = serde_json::to_value(left.why).ok();
-        let why = why.as_ref().and_then(|w| w.as_str()).unwrap_or_default().to_owned();
-        let advisory = left.advisory.as_deref().map(|a| format!(" ({a})")).unwrap_or_default();
-        lines.push(format!("  left: {} {}{advisory}: {why}", left.package, left.version));
-        if let Some(first) = left.detail.lines().find(|line| !line.trim().is_empty()) {
-            lines.push(format!("        {}", first.chars().take(160).collect::<String>()));
-        }
-    }
+    lines.extend(left::lines(report, hob));
     lines.extend(report.checks.iter().map(check));
     lines.extend(report.check_notes.iter().map(|note| format!("  checks: {note}")));
     if let Some(verdict) = &report.verdict {

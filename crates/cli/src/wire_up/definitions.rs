@@ -14,6 +14,9 @@ pub(crate) const BUILT_IN: [(&str, &str); 2] = [
 /// The largest file that is read as a definition, in bytes.
 const FILE_MAX_BYTES: u64 = 1024 * 1024;
 
+/// The most files of a work tree that are looked at.
+const FILES_MAX: usize = 1_000;
+
 /// A definition's text.
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
@@ -66,8 +69,34 @@ pub(crate) async fn find(
     let house = crate::wire_up::house(settings).await?;
     match house.committed_definition(repository, word).await? {
         Some(text) => Ok(Found { from: committed_path(word), text }),
-        None => built_in(word),
+        None => built_in(word).map_err(|failure| match uncommitted(Path::new(repository), word) {
+            Some(path) => Failure::fixable(
+                format!("`{}` is there, but not committed on the default branch", path.display()),
+                "commit it, or name the file itself by its path",
+            ),
+            None => failure,
+        }),
     }
+}
+
+/// The file of a definition in a work tree. It counts only where it is committed.
+fn uncommitted(work_tree: &Path, name: &str) -> Option<std::path::PathBuf> {
+    let path = work_tree.join(committed_path(name));
+    path.is_file().then_some(path)
+}
+
+/// The definitions that lie in a work tree, by name; how many are read has a limit.
+pub(crate) fn in_work_tree(work_tree: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(work_tree.join(".hob/agents")).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| {
+        // What is no plain file may never end.
+        entry.file_type().ok().filter(std::fs::FileType::is_file)?;
+        let name = entry.file_name().into_string().ok()?;
+        Some(name.strip_suffix(".md")?.to_owned())
+    });
+    let mut names: Vec<String> = names.take(FILES_MAX).collect();
+    names.sort_unstable();
+    names
 }
 
 /// Finds a definition's text, in a repository where one is named.

@@ -99,13 +99,25 @@ fn links_and_names_of_every_kind_are_carried_and_not_followed() {
         "4".repeat(64)
     );
     std::fs::write(repo.join("large.bin"), pointer).unwrap();
-    // A submodule whose repository nobody has.
-    let commit = house.git(&["rev-parse", "HEAD"]);
-    house.git(&["add", "-A"]);
-    house.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{commit},module")]);
-    std::fs::create_dir(repo.join("module")).unwrap();
-    house.git(&["commit", "-q", "-m", "odd names"]);
+    house.commit_all();
     proposes(&house, "repo");
+}
+
+#[test]
+fn a_submodule_is_said_not_to_be_looked_at() {
+    let house = Household::with_sample();
+    // Its repository nobody has.
+    let commit = house.git(&["rev-parse", "HEAD"]);
+    house.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{commit},module")]);
+    std::fs::create_dir(house.repo().join("module")).unwrap();
+    house.git(&["commit", "-q", "-m", "a submodule"]);
+    let before = house.standing();
+    let report = update(&house, "repo").expect(0).json();
+    assert_eq!((&report["outcome"], &report["complete"]), (&"proposed".into(), &false.into()));
+    assert_eq!(report["left"][0]["package"], "module", "{report:#}");
+    assert_eq!(report["updates"][0]["files"], serde_json::json!(["Cargo.lock"]));
+    assert_eq!(house.standing(), before);
+    house.is_tidy();
 }
 
 #[test]

@@ -93,3 +93,15 @@ fn a_definition_that_is_only_in_the_work_tree_does_not_count() {
     let own = shown(house.hob(&["agents", "show", "dependency-updates", "--repo", "repo"]));
     assert!(!own.contains("nonsense"), "{own}");
 }
+
+#[test]
+fn a_definition_that_is_not_committed_is_checked_and_said_not_to_count() {
+    let house = Household::with_sample();
+    let folder = house.repo().join(".hob/agents");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("mine.md"), "---\nnonsense: 1\n---\n").unwrap();
+    let told = house.hob(&["agents", "check", "--repo", "repo"]).expect(1);
+    assert!(told.said.contains("nonsense") && told.said.contains("not committed"), "{}", told.said);
+    let told = house.hob(&["run", "mine", "--repo", "repo"]).expect(1);
+    assert!(told.said.contains("mine.md` is there, but not committed"), "{}", told.said);
+}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::change::Change;
+use domain::change::{Change, FileMode};
 use domain::{CommitId, RepoPath};
 use forge::tree::{Blob, Trees};
 use forge::{LocalForge, Mirror, Source};
@@ -124,6 +124,10 @@ impl Stage<'_> {
                 });
             }
             for entry in listing.entries {
+                if entry.mode == FileMode::Submodule {
+                    files.set(entry.path, Content::Submodule);
+                    continue;
+                }
                 if !wanted(&ecosystems, &entry.path) {
                     files.note(entry.path);
                     continue;

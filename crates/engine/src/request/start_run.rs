@@ -127,8 +127,16 @@ impl House {
         let agent = agent(&asked.definition, &asked.settings)?;
         self.tell_of_no_effect(&asked.definition)?;
         let Brain::Playbook(playbook) = &agent.brain;
-        if let Playbook::Remediation(_) = playbook {
-            has_advisories(asked.advisories.as_deref()).await?;
+        match playbook {
+            Playbook::Remediation(_) => has_advisories(asked.advisories.as_deref()).await?,
+            Playbook::Updates(_) if asked.advisories.is_some() => {
+                let line = format!(
+                    "advisories have no effect on `{}`: it moves what is outdated, vulnerable or not",
+                    agent.name
+                );
+                self.listener.hear(&Progress::Warning { line });
+            }
+            Playbook::Updates(_) => {}
         }
         let source = Source::find(&asked.source, std::path::Path::new("/"))
             .map_err(|error| HouseError::fixable(crate::chain(&error), error.hint()))?;

@@ -1,5 +1,7 @@
 //! `hob agents check`: all that is wrong with one definition or with every one, each mistake with its place.
 
+use std::path::Path;
+
 use routing::definition::{Mistake, Weight};
 use serde::Serialize;
 
@@ -71,7 +73,11 @@ fn tell(one: &Checked, output: Output) {
 async fn every(settings: &Settings, repo: Option<&str>) -> Result<Vec<Checked>, Failure> {
     let mut all: Vec<_> =
         BUILT_IN.iter().map(|(name, text)| checked(name, &Found::built_in(name, text))).collect();
+    let place = settings.place(repo.unwrap_or("."));
+    let place = Path::new(&place);
+    let mut in_work_tree = definitions::in_work_tree(place);
     for one in committed(settings, repo).await? {
+        in_work_tree.retain(|name| *name != one.name);
         let from = definitions::committed_path(&one.name);
         all.push(match one.text {
             Ok(text) => checked(&one.name, &Found { from, text }),
@@ -82,6 +88,13 @@ async fn every(settings: &Settings, repo: Option<&str>) -> Result<Vec<Checked>, 
                 Checked { agent, from, valid: false, version: None, mistakes, warnings }
             }
         });
+    }
+    for name in in_work_tree {
+        let path = place.join(definitions::committed_path(&name)).display().to_string();
+        let mut one = checked(&name, &definitions::find_here(settings, &path, None).await?);
+        let words = "it is not committed on the default branch, and counts only once it is";
+        one.warnings.push(words.to_owned());
+        all.push(one);
     }
     Ok(all)
 }
