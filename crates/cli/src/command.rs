@@ -2,6 +2,7 @@
 
 mod agents;
 mod doctor;
+mod image;
 mod ledger;
 mod logs;
 mod review;
@@ -26,6 +27,7 @@ async fn done(settings: &Settings, command: Command) -> Result<Exit, Failure> {
         Command::Review(asked) => review::review(settings, asked).await,
         Command::Ledger(asked) => ledger::ledger(settings, asked).await,
         Command::Agents(asked) => agents::agents(settings, asked).await,
+        Command::Image(asked) => image::image(settings, asked).await,
         Command::Doctor(output) => doctor::doctor(settings, output).await,
     }
 }

@@ -40,6 +40,9 @@ pub(crate) enum Command {
     /// Definitions of agents
     #[command(subcommand)]
     Agents(Agents),
+    /// What machines with a kernel of their own are made of: build, import, list, remove
+    #[command(subcommand)]
+    Image(Image),
     /// Say what this machine can do, what is missing and how to get it
     Doctor(Output),
 }
@@ -300,6 +303,60 @@ pub(crate) enum Agents {
     },
     /// Print the JSON Schema of definitions, for editors
     Schema,
+}
+
+/// What can be done with images.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Image {
+    /// Make the default image from Debian packages and get a kernel; or only a kernel; or an image from a registry
+    Build {
+        /// Only a kernel: Debian's own, or one that is built here for guests alone
+        #[arg(long, value_enum, conflicts_with_all = ["oci", "package"])]
+        kernel: Option<KernelChoice>,
+        /// An image from an OCI registry: HOST[:PORT]/NAME[:TAG][@sha256:DIGEST]
+        #[arg(long, value_name = "REF", conflicts_with = "package")]
+        oci: Option<String>,
+        /// Ask that registry without TLS (one on this host's loopback is asked so anyway)
+        #[arg(long, requires = "oci")]
+        plain_http: bool,
+        /// A further Debian package
+        #[arg(long, value_name = "NAME")]
+        package: Vec<String>,
+        /// The image's name
+        #[arg(long, default_value = "default")]
+        name: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Make an image of an OCI layout (a folder or a tar of it) or of a tar of a root file system
+    Import {
+        /// The folder or the tar
+        path: PathBuf,
+        /// The image's name
+        #[arg(long, default_value = "default")]
+        name: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// List images and kernels
+    List {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Take an image away; machines that have it keep it until they end
+    Remove {
+        /// Its name, or its digest
+        image: String,
+    },
+}
+
+/// Which kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum KernelChoice {
+    /// Debian's kernel for virtual machines, with the modules that a guest needs
+    Debian,
+    /// Built from Debian's source with hob's configuration: boots faster, takes some minutes to build
+    Own,
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 mod channel;
 pub mod egress;
+pub mod image;
 pub mod namespaces;
 mod output;
 pub mod port;
