@@ -19,10 +19,9 @@ use super::{About, Root, Watch};
 const TAR_MAX_BYTES: u64 = 16 * 1024 * 1024 * 1024;
 
 /// What the default root holds beside what is essential: git, three ecosystems, and what their packages are built with.
-pub const PACKAGES: [&str; 14] = [
+pub const PACKAGES: [&str; 13] = [
     "build-essential",
     "ca-certificates",
-    "cargo",
     "git",
     "libffi-dev",
     "libssl-dev",

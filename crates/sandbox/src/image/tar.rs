@@ -26,6 +26,9 @@ pub(super) enum Kind {
     Sparse,
 }
 
+/// Extended attributes: names and values.
+pub(super) type Attributes = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -47,7 +50,7 @@ pub(super) struct Meta {
     /// Seconds since 1970; what was before is 0.
     pub(super) mtime: u32,
     /// Extended attributes.
-    pub(super) attributes: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(super) attributes: Attributes,
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ fn the_same_packages_give_the_same_image_and_nothing_of_the_host_is_in_it() {
         assert_eq!(std::fs::read_dir(state.path().join("images/making")).unwrap().count(), 0);
         (state, root)
     };
-    let (_first, one) = built();
+    let (first, one) = built();
     let (_second, two) = built();
     assert_eq!(one.digest, two.digest);
     let list = listing(&one.file);
@@ -30,7 +30,7 @@ fn the_same_packages_give_the_same_image_and_nothing_of_the_host_is_in_it() {
     assert_eq!(content(&one.file, "etc/resolv.conf"), "");
     assert_eq!(content(&one.file, "etc/hostname"), "machine\n");
     let error =
-        Images::open(_first.path()).unwrap().build(&["--x".to_owned()], "x", &Watcher::nobody());
+        Images::open(first.path()).unwrap().build(&["--x".to_owned()], "x", &Watcher::nobody());
     assert!(matches!(error, Err(ImageError::Malformed { .. })));
 }
 

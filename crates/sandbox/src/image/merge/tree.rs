@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Limits;
 use super::path::{self, Last, PATH_MAX_BYTES};
-use crate::image::tar::{Entry, Kind, Meta};
+use crate::image::tar::{Attributes, Entry, Kind, Meta};
 
 /// How many links one path may lead through.
 const LINKS_MAX: usize = 40;
@@ -136,7 +136,8 @@ impl Tree {
             return Ok(());
         }
         let below = is_folder.then(BTreeMap::new);
-        self.add(parent, name, inode, below, place.0).map(drop)
+        self.add(parent, name, Node { layer: place.0, inode, below, path_bytes: 0, depth: 0 })
+            .map(drop)
     }
 
     fn count_entry(&mut self, entry: &Entry) -> Result<(), String> {
@@ -163,14 +164,8 @@ impl Tree {
         }
     }
 
-    fn add(
-        &mut self,
-        parent: usize,
-        name: &[u8],
-        inode: usize,
-        below: Option<BTreeMap<Box<[u8]>, usize>>,
-        layer: usize,
-    ) -> Result<usize, String> {
+    /// Adds a name; where it lies is noted here.
+    fn add(&mut self, parent: usize, name: &[u8], node: Node) -> Result<usize, String> {
         if self.nodes.len() >= self.limits.entries {
             return Err(format!("the image has more than {} entries", self.limits.entries));
         }
@@ -184,7 +179,7 @@ impl Tree {
             ));
         }
         let at = self.nodes.len();
-        self.nodes.push(Node { layer, inode, below, path_bytes, depth });
+        self.nodes.push(Node { path_bytes, depth, ..node });
         if let Some(below) = self.below_mut(parent) {
             below.insert(name.into(), at);
         }
@@ -246,7 +241,9 @@ impl Tree {
                 let Some(layer) = make.filter(|_| !of_link) else { return Ok(None) };
                 self.inodes.push(folder());
                 let inode = self.inodes.len() - 1;
-                stack.push(self.add(here, &part, inode, Some(BTreeMap::new()), layer)?);
+                let below = Some(BTreeMap::new());
+                let node = Node { layer, inode, below, path_bytes: 0, depth: 0 };
+                stack.push(self.add(here, &part, node)?);
                 continue;
             };
             match self.inode_of(next).map(|inode| &inode.kind) {
@@ -319,7 +316,7 @@ const fn folder() -> Inode {
 }
 
 /// The attributes that mean something in a machine.
-fn attributes(meta: &Meta) -> Result<Vec<(Vec<u8>, Vec<u8>)>, String> {
+fn attributes(meta: &Meta) -> Result<Attributes, String> {
     let bytes: usize = meta.attributes.iter().map(|(name, value)| name.len() + value.len()).sum();
     if bytes > ATTRIBUTES_MAX_BYTES {
         return Err(format!("its attributes are longer than {ATTRIBUTES_MAX_BYTES} bytes"));

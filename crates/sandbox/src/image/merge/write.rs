@@ -37,7 +37,7 @@ impl Tree {
         let mut result = Ok(());
         self.each(|path, inode, at| match &inode.kind {
             Kind::File => {
-                wanted.entry(inode.place).or_insert_with(|| (at, Vec::new())).1.push(path.to_vec())
+                wanted.entry(inode.place).or_insert_with(|| (at, Vec::new())).1.push(path.to_vec());
             }
             Kind::Folder | Kind::Link(_) | Kind::Pipe => {
                 if result.is_ok() {

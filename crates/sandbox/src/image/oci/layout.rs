@@ -1,7 +1,7 @@
 //! Images in files: an OCI layout as a folder, a tar of one, or the tar of a root file system.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use domain::Digest;

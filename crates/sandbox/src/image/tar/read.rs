@@ -46,7 +46,7 @@ struct Extended {
     uid: Option<u64>,
     gid: Option<u64>,
     mtime: Option<u64>,
-    attributes: Vec<(Vec<u8>, Vec<u8>)>,
+    attributes: super::Attributes,
     is_sparse: bool,
 }
 

@@ -25,7 +25,9 @@ impl<W: Write> Writer<W> {
         }
         let records = records(entry);
         if !records.is_empty() {
-            self.head(b"extended", b"", b'x', records.len() as u64, &super::Meta::default())?;
+            let meta = super::Meta::default();
+            let size = records.len() as u64;
+            self.head(&Head { path: b"extended", link: b"", kind: b'x', size, meta: &meta })?;
             self.into.write_all(&records)?;
             self.pad(records.len().wrapping_neg() % BLOCK)?;
         }
@@ -39,7 +41,8 @@ impl<W: Write> Writer<W> {
                 return Err(io::Error::other("such an entry is not written"));
             }
         };
-        self.head(&entry.path, link, kind, entry.size, &entry.meta)?;
+        let (size, meta) = (entry.size, &entry.meta);
+        self.head(&Head { path: &entry.path, link, kind, size, meta })?;
         self.left = entry.size;
         self.padding =
             usize::try_from(entry.size.wrapping_neg() % BLOCK as u64).unwrap_or_default();
@@ -73,14 +76,8 @@ impl<W: Write> Writer<W> {
         self.into.write_all([0; 2 * BLOCK].get(..bytes).unwrap_or_default())
     }
 
-    fn head(
-        &mut self,
-        path: &[u8],
-        link: &[u8],
-        kind: u8,
-        size: u64,
-        meta: &super::Meta,
-    ) -> io::Result<()> {
+    fn head(&mut self, given: &Head<'_>) -> io::Result<()> {
+        let Head { path, link, kind, size, meta } = *given;
         let mut head = [0; BLOCK];
         text(&mut head[..100], path);
         number::write(&mut head[100..108], u64::from(meta.mode));
@@ -96,6 +93,16 @@ impl<W: Write> Writer<W> {
         number::write(&mut head[148..155], sum);
         self.into.write_all(&head)
     }
+}
+
+/// What a header says.
+#[derive(Debug)]
+struct Head<'h> {
+    path: &'h [u8],
+    link: &'h [u8],
+    kind: u8,
+    size: u64,
+    meta: &'h super::Meta,
 }
 
 /// As much of a text as fits; all of it is in the extended header then.
