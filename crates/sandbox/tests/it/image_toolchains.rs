@@ -54,7 +54,7 @@ fn toolchains_are_packed_once_until_they_change_and_no_credential_is_among_them(
         assert_eq!(format!("/{inside}"), *outside);
         assert!(list.contains(outside.as_str()), "{outside}");
     }
-    assert_eq!(packed(), [layer.clone()], "as it is there");
+    assert_eq!(packed(), std::slice::from_ref(&layer), "as it is there");
     fs::write(place(".rustup/toolchains/stable/bin/rustc"), "a newer compiler").unwrap();
     let [newer] = <[_; 1]>::try_from(packed()).unwrap();
     assert_ne!(newer.digest, layer.digest);

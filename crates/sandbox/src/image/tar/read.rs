@@ -156,7 +156,10 @@ impl<R: Read> Reader<R> {
             return Ok(None);
         }
         let mut head = [0; BLOCK];
-        if !fill(&mut self.from, &mut head)? || head.iter().all(|byte| *byte == 0) {
+        if !fill(&mut self.from, &mut head)? {
+            return Err(Malformed::Not("it ends without the mark of its end"));
+        }
+        if head.iter().all(|byte| *byte == 0) {
             self.ended = true;
             return Ok(None);
         }
@@ -190,9 +193,8 @@ impl<R: Read> Reader<R> {
     fn skip(&mut self) -> Result<(), Malformed> {
         let wanted = self.left + self.padding;
         let skipped = io::copy(&mut self.from.by_ref().take(wanted), &mut io::sink())?;
-        // A last block that is not padded is a habit of some writers.
-        if skipped < self.left {
-            return Err(Malformed::Not("it ends within a file"));
+        if skipped < wanted {
+            return Err(Malformed::Not("it ends within an entry"));
         }
         (self.left, self.padding) = (0, 0);
         Ok(())

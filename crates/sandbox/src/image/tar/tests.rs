@@ -110,6 +110,11 @@ fn what_is_broken_is_an_error() {
     let error = |bytes: &[u8]| read(bytes).unwrap_err().to_string();
     assert!(error(&good[..700]).contains("ends within a file"));
     assert!(error(&good[..100]).contains("ends within a header"));
+    assert!(
+        error(&good[..1200]).contains("ends within a header")
+            || error(&good[..1200]).contains("ends within an entry")
+    );
+    assert!(error(&good[..1536]).contains("without the mark of its end"));
     let mut wrong = good.clone();
     wrong[0] = b'b';
     assert!(error(&wrong).contains("checksum"));
