@@ -5,9 +5,5 @@
 
 mod channel;
 pub mod egress;
-pub mod image;
-pub mod namespaces;
-mod output;
-pub mod port;
-pub mod preset;
-mod session;
+mod env;
+pub mod host;

@@ -11,24 +11,13 @@
 //! ```
 
 mod bubblewrap;
-mod cgroup;
 mod complaint;
-mod demotion;
-mod env;
 mod launch;
 mod machine;
-mod presence;
 mod probe;
-mod reclaim;
-mod release;
-mod removal;
-mod scratch;
 mod seccomp;
-mod spawn;
 pub mod toolchains;
-mod usage;
 mod view;
-mod watch;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -38,14 +27,11 @@ use std::time::Duration;
 use domain::machine::Backend;
 
 pub use probe::{Capability, probe};
-pub use reclaim::abandoned;
 pub use toolchains::Toolchains;
 
 use crate::egress::Gateway;
+use crate::host::reclaim;
 use crate::port::{EgressAudit, Machine, MachineSpec, Reclaimed, Sandbox, SandboxError};
-
-/// The guest program, built by this crate's build script.
-const GUEST_PROGRAM: &[u8] = include_bytes!(env!("HOB_GUEST_PROGRAM"));
 
 /// What this backend needs to know of the host.
 #[derive(Debug, Clone)]
@@ -120,25 +106,5 @@ impl Sandbox for Namespaces {
 
     async fn settle(&self, max: Duration) -> usize {
         self.launcher.presence().gone(max).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::GUEST_PROGRAM;
-
-    /// A little-endian number of an ELF file (`Elf64_Ehdr` and `Elf64_Phdr` of elf(5)).
-    fn number(at: usize, len: usize) -> usize {
-        GUEST_PROGRAM[at..at + len].iter().rev().fold(0, |n, byte| n << 8 | usize::from(*byte))
-    }
-
-    #[test]
-    fn the_guest_program_is_static() {
-        assert_eq!(&GUEST_PROGRAM[..5], b"\x7fELF\x02");
-        let (headers, size, count) = (number(32, 8), number(54, 2), number(56, 2));
-        let kinds: Vec<usize> = (0..count).map(|i| number(headers + i * size, 4)).collect();
-        let (load, interpreter) = (1, 3);
-        assert!(kinds.contains(&load));
-        assert!(!kinds.contains(&interpreter), "it asks for a loader");
     }
 }

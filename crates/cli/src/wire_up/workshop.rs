@@ -58,7 +58,7 @@ pub(crate) async fn probe(settings: &Settings) -> Vec<Capability> {
 
 /// How many machines of processes that are gone have left something.
 pub(crate) fn abandoned(settings: &Settings) -> std::io::Result<usize> {
-    sandbox::namespaces::abandoned(&namespaces(settings).state_dir)
+    sandbox::host::abandoned(&namespaces(settings).state_dir)
 }
 
 /// The registries of this host's package managers.

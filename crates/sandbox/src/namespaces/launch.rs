@@ -11,31 +11,29 @@ use guest::message::Setup;
 use rustix::process::{Pid, PidfdFlags};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::Settings;
 use super::bubblewrap::{self, Sources};
-use super::cgroup::{self, Cgroup, Controller, Limits};
 use super::machine::NamespaceMachine;
-use super::presence::{Presence, Present};
-use super::release::Remains;
-use super::scratch::{self, Folder, Process};
-use super::spawn::{self, Demotion, Start};
 use super::toolchains::{self, Toolchains};
 use super::view::{self, Shared};
-use super::watch::{self, Watched};
-use super::{complaint, demotion, env, seccomp};
-use crate::channel::{Channel, Greeted, Link, Piece};
+use super::{complaint, seccomp};
+use crate::channel::{Greeted, Link};
 use crate::egress::Door;
+use crate::env;
+use crate::host::cgroup::{self, Cgroup, Controller, Limits};
+use crate::host::presence::{Presence, Present};
+use crate::host::release::Remains;
+use crate::host::scratch::{self, Folder, Process};
+use crate::host::spawn::{self, Demotion, Start};
+use crate::host::watch::{self, Watched};
+use crate::host::{demotion, serve};
 use crate::port::{MachineSpec, SandboxError};
 use crate::session::{Fate, Session};
 
 /// How long a machine may take to become ready; a busy host is slow.
 const READY_MAX: Duration = Duration::from_secs(60);
-
-/// How many of a machine's connections are served at one time; more wait.
-const SERVED_MAX: usize = 256;
 
 /// How much of bubblewrap's and the guest's complaints is kept, in bytes.
 const COMPLAINT_MAX: u64 = 8 * 1024;
@@ -94,7 +92,7 @@ impl Launcher {
         }
         let shared = scratch::make_private(&scratch::machines(state_dir))
             .and_then(|()| state_dir.canonicalize())
-            .and_then(|state_dir| Shared::prepare(&state_dir, super::GUEST_PROGRAM))
+            .and_then(|state_dir| Shared::prepare(&state_dir, crate::GUEST_PROGRAM))
             .map_err(io_error(format!("preparing {}", state_dir.display())))?;
         let filters = seccomp::filters().map_err(|e| SandboxError::Unusable {
             reason: e.to_string(),
@@ -181,7 +179,7 @@ impl Launcher {
         }
         let mut tasks = JoinSet::new();
         if let Some(door) = door {
-            tasks.spawn(serve_connections(connections, door));
+            tasks.spawn(serve::connections(connections, door));
         }
         tasks.spawn(watch::wall_time(watched.clone(), spec.time_ms));
         let reserve = self.settings.disk_reserve_bytes;
@@ -447,46 +445,4 @@ async fn read_complaint(from: Option<OwnedFd>) -> String {
     let _more =
         tokio::time::timeout(wait, receiver.take(COMPLAINT_MAX).read_to_end(&mut bytes)).await;
     String::from_utf8_lossy(&bytes).trim().to_owned()
-}
-
-/// Serves the connections that the machine opens, each in a task of its own.
-async fn serve_connections(mut connections: mpsc::Receiver<Channel>, door: Arc<Door>) {
-    let mut serving = JoinSet::new();
-    while let Some(channel) = connections.recv().await {
-        while serving.try_join_next().is_some() {}
-        // A machine may give channels up whose requests are still under way here.
-        if serving.len() >= SERVED_MAX {
-            serving.join_next().await;
-        }
-        let door = Arc::clone(&door);
-        serving.spawn(async move {
-            let (ours, theirs) = tokio::io::duplex(guest::mux::PIECE_MAX);
-            tokio::join!(door.serve(theirs), carry(channel, ours));
-        });
-    }
-}
-
-/// Copies between a channel and what serves it, both ways, until both are done.
-async fn carry(channel: Channel, served: tokio::io::DuplexStream) {
-    use tokio::io::AsyncWriteExt as _;
-    let Channel { mut outgoing, mut incoming } = channel;
-    let (mut from, mut to) = tokio::io::split(served);
-    let inward = async {
-        let mut buffer = vec![0; guest::mux::PIECE_MAX];
-        while let Ok(len @ 1..) = from.read(&mut buffer).await {
-            if outgoing.send(buffer.get(..len).unwrap_or(&[])).await.is_err() {
-                return;
-            }
-        }
-        let _gone = outgoing.end().await;
-    };
-    let outward = async {
-        while let Ok(Piece::Data(_, bytes)) = incoming.receive().await {
-            if to.write_all(&bytes).await.is_err() {
-                break;
-            }
-        }
-        let _gone = to.shutdown().await;
-    };
-    tokio::join!(inward, outward);
 }

@@ -8,8 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::cgroup::Cgroup;
-use super::release::Remains;
+use crate::host::cgroup::Cgroup;
+use crate::host::release::Remains;
 use crate::port::{Machine, MachinePath, OutputSink, SandboxError, Signal};
 use crate::session::Session;
 

@@ -8,8 +8,8 @@ use domain::clock::SystemClock;
 use domain::exec::Exec;
 
 use super::Settings;
-use super::cgroup::Controller;
 use super::launch::Launcher;
+use crate::host::cgroup::Controller;
 use crate::port::{Machine as _, MachineSpec, NetworkPolicy, OutputSink, SandboxError};
 
 /// One thing that machines need or use.

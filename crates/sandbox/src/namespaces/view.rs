@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use guest::layout;
 
-use super::scratch::{FOLDERS, Folder};
 use super::toolchains::{SYSTEM, Toolchains};
+use crate::env::CERTIFICATE_FILE as CERTIFICATE;
+use crate::host::scratch::{FOLDERS, Folder};
 
 /// What tools need of the host's `/etc`; nothing that names users, services or credentials.
 const ETC: [&str; 26] = [
@@ -41,9 +42,6 @@ const ETC: [&str; 26] = [
 /// Where programs look for certificates, besides [`CERTIFICATE`], to which these lead.
 const CERTIFICATE_LINKS: [&str; 3] =
     ["ssl/cert.pem", "ssl/ca-bundle.pem", "pki/tls/certs/ca-bundle.crt"];
-
-/// Where a machine finds its own certificate authority, and programs of Debian any.
-const CERTIFICATE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// The most that is copied of the host's `/etc`, in bytes and in files: it is settings, not data.
 const ETC_MAX_BYTES: u64 = 4 * 1024 * 1024;
@@ -327,7 +325,7 @@ impl Shared {
     /// Prepares what machines see, keeping the few files that are made up below `state_dir`.
     pub(crate) fn prepare(state_dir: &Path, guest: &[u8]) -> io::Result<Self> {
         let made = state_dir.join("view");
-        super::scratch::make_private(&made)?;
+        scratch::make_private(&made)?;
         let program = made.join("hob-guest");
         keep(&program, guest, 0o755)?;
         let empty = made.join("empty");
@@ -376,9 +374,4 @@ impl Shared {
 /// The file with the machine's own certificate authority, on the host.
 pub(crate) fn certificate(folder: &Folder) -> PathBuf {
     folder.path().join("certificate.pem")
-}
-
-/// Where the machine finds its own certificate authority.
-pub(crate) const fn certificate_inside() -> &'static str {
-    CERTIFICATE
 }

@@ -4,9 +4,11 @@ use std::path::Path;
 
 use guest::layout;
 
-use super::toolchains::Toolchains;
-use super::view;
+use crate::namespaces::Toolchains;
 use crate::port::{MachineSpec, NetworkPolicy};
+
+/// Where a machine finds its own certificate authority, and programs of Debian any.
+pub(crate) const CERTIFICATE_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// Variables that name the file with the machine's certificate authority.
 const CERTIFICATE: [&str; 10] = [
@@ -91,7 +93,7 @@ pub(crate) fn variables(toolchains: &Toolchains, spec: &MachineSpec) -> Vec<(Str
     variables.extend(PROXY.iter().map(|name| owned(name, &proxy)));
     let without = without_proxy(&spec.network);
     variables.extend(NO_PROXY.iter().map(|name| owned(name, &without)));
-    variables.extend(CERTIFICATE.iter().map(|name| owned(name, view::certificate_inside())));
+    variables.extend(CERTIFICATE.iter().map(|name| owned(name, CERTIFICATE_FILE)));
     variables.extend(toolchains.env.iter().cloned());
     for (name, value) in &spec.env {
         variables.retain(|(known, _)| known != name);
