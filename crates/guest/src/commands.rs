@@ -155,6 +155,9 @@ fn kill_everything() {
     unsafe { libc::kill(-1, libc::SIGKILL) };
 }
 
+/// The flag of the kernel's own threads (`PF_KTHREAD` of linux/sched.h), which a virtual machine has.
+const KERNEL_THREAD: u64 = 0x0020_0000;
+
 struct Process {
     pid: i32,
     dead: bool,
@@ -183,12 +186,17 @@ pub(crate) fn cpu_ms() -> u64 {
     fields.skip(13).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * 10
 }
 
-/// Reads state and session of a line of proc(5) `stat`; the name in parentheses may hold anything.
+/// Reads state and session of a line of proc(5) `stat`; the name in parentheses may hold anything. None where it is a thread
+/// of the kernel.
 fn parse_stat(pid: i32, stat: &str) -> Option<Process> {
     let (_, rest) = stat.rsplit_once(") ")?;
     let mut fields = rest.split(' ');
     let state = fields.next()?;
     let session = fields.nth(2)?.parse().ok()?;
+    let flags: u64 = fields.nth(2)?.parse().ok()?;
+    if flags & KERNEL_THREAD != 0 {
+        return None;
+    }
     Some(Process { pid, dead: matches!(state, "Z" | "X"), session })
 }
 
@@ -198,8 +206,14 @@ mod tests {
 
     #[test]
     fn a_process_cannot_hide_behind_its_name() {
-        let process = parse_stat(9, "9 (a) Z 1 1 1 (b) S 1 9 7 0 -1").unwrap();
+        let process = parse_stat(9, "9 (a) Z 1 1 1 (b) S 1 9 7 0 -1 4194560").unwrap();
         assert!(!process.dead);
         assert_eq!(process.session, 7);
+    }
+
+    #[test]
+    fn threads_of_the_kernel_are_nobodys_processes() {
+        assert!(parse_stat(2, "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0").is_none());
+        assert!(parse_stat(3, "3 (sh) S 1 3 3 0 -1 4194560 0 0 0 0").is_some());
     }
 }

@@ -16,6 +16,7 @@ use rustix::process::{Signal, WaitStatus};
 use crate::commands::{Commands, Ticket};
 use crate::confine;
 use crate::link::{Channel, Piece};
+use crate::space::Space;
 
 /// How long the pipes of a dead command may stay open, held by a process of another command.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
@@ -60,15 +61,34 @@ fn start(
     let copying = Arc::new(Copying::default());
     let watched = watch(channel, &mut child, ticket, commands, &copying);
     let deadline = Instant::now() + Duration::from_millis(exec.timeout_ms);
-    let timed_out = watched.is_ok() && commands.wait(ticket, deadline).is_none();
+    let mut space = Space::new(setup);
+    let timed_out = watched.is_ok() && !wait(commands, ticket, deadline, &mut space);
     let status = commands.finish(ticket);
     copying.wait();
     let cancelled = watched?.load(Ordering::Relaxed);
     Ok(Exited {
         code: status.and_then(WaitStatus::exit_status),
         signal: status.map_or(Some(libc::SIGKILL), WaitStatus::terminating_signal),
-        timed_out: timed_out && !cancelled,
+        timed_out: timed_out && !cancelled && !space.disk_full(),
+        out_of_memory: space.out_of_memory(),
+        disk_full: space.disk_full(),
     })
+}
+
+/// Waits until the command has ended; not when its time or its disk is used up first.
+fn wait(commands: &Commands, ticket: Ticket, deadline: Instant, space: &mut Space) -> bool {
+    loop {
+        let look = Instant::now().checked_add(space.pause()).unwrap_or(deadline);
+        if commands.wait(ticket, deadline.min(look)).is_some() {
+            // Looked at once more: it may have failed because of it.
+            space.look();
+            return true;
+        }
+        space.look();
+        if space.disk_full() || Instant::now() >= deadline {
+            return false;
+        }
+    }
 }
 
 /// Starts the threads that copy the command's output and obey the host.
@@ -121,7 +141,13 @@ fn not_started(channel: &Channel, exec: &Exec, e: &io::Error) -> Result<Exited, 
     let program = exec.argv.first().map_or("", String::as_str);
     let text = format!("{program}: {e}\n");
     let _gone = channel.send(Kind::DataErr, text.as_bytes());
-    Ok(Exited { code: Some(code), signal: None, timed_out: false })
+    Ok(Exited {
+        code: Some(code),
+        signal: None,
+        timed_out: false,
+        out_of_memory: false,
+        disk_full: false,
+    })
 }
 
 /// Copies a pipe of the command to the channel, in a thread of its own.

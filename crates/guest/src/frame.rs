@@ -6,7 +6,7 @@
 //! ```
 
 /// The version of the protocol; both ends have to speak the same.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// The longest payload of one frame, in bytes.
 pub const PAYLOAD_MAX: usize = 64 * 1024;
@@ -37,10 +37,12 @@ pub enum Kind {
     End,
     /// The sender has given the channel up; the payload is the reason, UTF-8.
     Reset,
+    /// The very first frame of a virtual machine's guest, on channel 0: it has booted and waits for the host's hello.
+    Ready,
 }
 
 impl Kind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Hello,
         Self::Ping,
         Self::Pong,
@@ -51,6 +53,7 @@ impl Kind {
         Self::Credit,
         Self::End,
         Self::Reset,
+        Self::Ready,
     ];
 
     /// The byte in the header.
@@ -76,7 +79,7 @@ impl Kind {
             }
             Self::Ping | Self::Pong => (8, 8),
             Self::Credit => (4, 4),
-            Self::End => (0, 0),
+            Self::End | Self::Ready => (0, 0),
             Self::Reset => (0, 4096),
         }
     }
@@ -121,7 +124,7 @@ impl Header {
         if len < min || len > max {
             return Err(InvalidHeader::Length { kind, len });
         }
-        let of_stream = matches!(kind, Kind::Hello | Kind::Ping | Kind::Pong);
+        let of_stream = matches!(kind, Kind::Hello | Kind::Ping | Kind::Pong | Kind::Ready);
         if of_stream != (channel == 0) {
             return Err(InvalidHeader::Channel { kind, channel });
         }
@@ -204,5 +207,6 @@ mod tests {
     fn a_hello_belongs_on_channel_zero_only() {
         assert!(Header::new(1, Kind::Hello, 5).is_err());
         assert!(Header::new(0, Kind::Data, 5).is_err());
+        assert!(Header::new(1, Kind::Ready, 0).is_err());
     }
 }

@@ -15,6 +15,9 @@ pub const TMP: &str = "/tmp";
 /// The port on 127.0.0.1 where the forwarder listens for HTTP proxy requests.
 pub const PROXY_PORT: u16 = 3128;
 
+/// The virtio port that carries a virtual machine's stream.
+pub const PORT: &str = "hob.0";
+
 /// The name of the machine's user, and of the machine itself.
 pub const USER: &str = "hob";
 

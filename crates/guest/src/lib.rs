@@ -6,6 +6,7 @@
 //!
 //! ```text
 //!   host                                                    guest (PID 1)
+//!    | <- Ready ------------------------------------------  |   virtual machines only: at rest
 //!    | -- Hello { protocol, setup } ----------------------->  |
 //!    | <- Hello { protocol, landlock, notes } --------------  |   ready
 //!    | -- Open(3, Exec) ---> <- Data* Message(Exited) End --  |   odd channels are the host's

@@ -1,12 +1,14 @@
-//! PID 1 of a machine: takes the stream from file descriptor 0, serves the host on it until it ends,
-//! and then exits, whereupon the kernel ends everything else in the machine.
+//! PID 1 of a machine: takes the stream, from file descriptor 0 or, in a virtual machine, from a virtio port, serves the
+//! host on it until it ends, and then exits, whereupon the kernel ends everything else in the machine.
 
+mod boot;
 mod commands;
 mod confine;
 mod exec;
 mod files;
 mod forward;
 mod link;
+mod space;
 
 use std::fs::File;
 use std::process::ExitCode;
@@ -28,16 +30,15 @@ struct Machine {
 }
 
 fn main() -> ExitCode {
-    match serve() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(reason) => {
-            #[expect(clippy::print_stderr, reason = "the host shows it where the stream cannot")]
-            {
-                eprintln!("hob-guest: {reason}");
-            }
-            ExitCode::FAILURE
+    let served = serve();
+    if let Err(reason) = &served {
+        #[expect(clippy::print_stderr, reason = "the host shows it where the stream cannot")]
+        {
+            eprintln!("hob-guest: {reason}");
         }
     }
+    boot::power_off();
+    if served.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn serve() -> Result<(), String> {
@@ -45,10 +46,16 @@ fn serve() -> Result<(), String> {
         // It kills whatever is not of a running command: outside a machine that would be everybody else.
         return Err("this program is PID 1 of a machine and does nothing elsewhere".to_owned());
     }
-    let stream = confine::take_stream().map_err(|e| format!("taking the stream: {e}"))?;
-    let mut reader = File::from(stream);
+    let mut reader = if boot::is_wanted() {
+        boot::rest()?
+    } else {
+        confine::take_stream().map(File::from).map_err(|e| format!("taking the stream: {e}"))?
+    };
     let writer = reader.try_clone().map_err(|e| format!("taking the stream: {e}"))?;
     let setup = greet(&mut reader)?;
+    if let Some(vm) = &setup.vm {
+        boot::enter(vm, &setup)?;
+    }
     let (landlock, mut notes) = confine::confine_all(&setup)?;
     let link = Link::new(writer);
     let machine = Arc::new(Machine {
@@ -117,6 +124,7 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), String
 
 /// Ends PID 1 from any thread, and with it the machine.
 fn leave(code: i32) -> ! {
+    boot::power_off();
     #[expect(
         clippy::exit,
         clippy::disallowed_methods,

@@ -34,6 +34,40 @@ pub struct Setup {
     pub file_max_bytes: u64,
     /// The most memory in bytes that one process may have of its own, where nobody counts them together.
     pub process_memory_max_bytes: Option<u64>,
+    /// What else makes a virtual machine; none where bubblewrap has made the machine.
+    pub vm: Option<VmSetup>,
+}
+
+/// What PID 1 of a virtual machine prepares besides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VmSetup {
+    /// The machine's name for itself.
+    pub hostname: String,
+    /// 64 bytes from the host's random numbers, in hexadecimal digits.
+    pub entropy: String,
+    /// The time, in nanoseconds since 1970.
+    pub time_ns: u64,
+    /// The serial number of the disk with the image, a squashfs.
+    pub root: String,
+    /// The serial number of the machine's own disk, an ext4.
+    pub scratch: String,
+    /// Further disks, each a squashfs.
+    pub layers: Vec<Layer>,
+    /// Files to write: absolute path, text. Those below the home folder belong to the machine's user.
+    pub files: Vec<(String, String)>,
+    /// The most bytes in `/dev/shm`.
+    pub shared_memory_bytes: u64,
+}
+
+/// A disk with folders that are shown, read-only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layer {
+    /// Its serial number.
+    pub serial: String,
+    /// A folder or file of it, and where the machine sees it.
+    pub folders: Vec<(String, String)>,
 }
 
 /// The guest's first words: it is ready.
@@ -135,6 +169,10 @@ pub struct Exited {
     pub signal: Option<i32>,
     /// Whether it was killed because its time was up.
     pub timed_out: bool,
+    /// Whether the guest's kernel killed a process meanwhile because memory ran out; told by virtual machines only.
+    pub out_of_memory: bool,
+    /// Whether it was killed because the machine's disk was full; told by virtual machines only.
+    pub disk_full: bool,
 }
 
 /// How the machine fares.
@@ -183,7 +221,13 @@ mod tests {
 
     #[test]
     fn a_message_survives_the_way() {
-        let exited = Message::Exited(Exited { code: Some(3), signal: None, timed_out: false });
+        let exited = Message::Exited(Exited {
+            code: Some(3),
+            signal: None,
+            timed_out: false,
+            out_of_memory: true,
+            disk_full: false,
+        });
         assert_eq!(from_json::<Message>(&to_json(&exited)).unwrap(), exited);
         assert_eq!(from_json::<Open>(&to_json(&Open::Connect)).unwrap(), Open::Connect);
     }

@@ -130,6 +130,7 @@ impl Mux {
         let broken = |rule| Err(Violation { rule, channel });
         match header.kind() {
             Kind::Hello => broken("a second hello"),
+            Kind::Ready => broken("a guest is ready only once"),
             Kind::Ping => Ok(Incoming::Ping),
             Kind::Pong => Ok(Incoming::Pong),
             Kind::Open => self.foreign_open(channel),
@@ -286,7 +287,7 @@ impl Channel {
                 self.receiving = false;
                 Incoming::Reset { answer: std::mem::replace(&mut self.sending, false) }
             }
-            Kind::Hello | Kind::Ping | Kind::Pong | Kind::Open | Kind::Credit => {
+            Kind::Hello | Kind::Ready | Kind::Ping | Kind::Pong | Kind::Open | Kind::Credit => {
                 return Err("a frame out of place");
             }
         };

@@ -25,6 +25,7 @@ fn setup() -> Setup {
         processes_max: None,
         file_max_bytes: 1 << 20,
         process_memory_max_bytes: None,
+        vm: None,
     }
 }
 
