@@ -50,7 +50,7 @@ pub(crate) fn rest() -> Result<File, String> {
 
 /// Makes this the machine that the host asks for. What fails here fails the machine.
 pub(crate) fn enter(vm: &VmSetup, setup: &Setup) -> Result<(), String> {
-    identity::set_clock(vm.time_ns)?;
+    identity::set_clock(vm.time_ms)?;
     identity::add_entropy(&vm.entropy)?;
     identity::set_name(&vm.hostname)?;
     root::enter(vm, setup)?;

@@ -46,8 +46,8 @@ pub struct VmSetup {
     pub hostname: String,
     /// 64 bytes from the host's random numbers, in hexadecimal digits.
     pub entropy: String,
-    /// The time, in nanoseconds since 1970.
-    pub time_ns: u64,
+    /// The time, in milliseconds since 1970.
+    pub time_ms: u64,
     /// The serial number of the disk with the image, a squashfs.
     pub root: String,
     /// The serial number of the machine's own disk, an ext4.

@@ -177,6 +177,23 @@ impl Link {
         Ok(channel)
     }
 
+    /// Waits until the guest of a virtual machine has booted. Has no time limit of its own.
+    pub(crate) async fn ready<S>(stream: &mut S) -> Result<(), Broken>
+    where
+        S: AsyncRead + Unpin,
+    {
+        match read_frame(stream).await? {
+            Some((header, _)) if header.kind() == Kind::Ready => Ok(()),
+            Some(_) => Err(Broken("the guest did not begin with being ready".to_owned())),
+            None => Err(Broken("the guest ended before it was ready".to_owned())),
+        }
+    }
+
+    /// Gives the stream up: what waits for it hears the reason, and the guest ends.
+    pub(crate) fn break_off(&self, reason: &str) {
+        self.shared.break_off(reason);
+    }
+
     /// Closes the stream.
     pub(crate) fn close(&mut self, reason: &str) {
         self.shared.break_off(reason);

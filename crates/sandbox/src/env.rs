@@ -79,6 +79,10 @@ fn without_proxy(network: &NetworkPolicy) -> String {
     own.collect::<Vec<_>>().join(",")
 }
 
+/// Search path of the system folders.
+const SYSTEM_PATH: [&str; 6] =
+    ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
 /// The variables of a machine; those of its `spec` count more than all others.
 pub(crate) fn variables(toolchains: &Toolchains, spec: &MachineSpec) -> Vec<(String, String)> {
     let owned = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -98,6 +102,33 @@ pub(crate) fn variables(toolchains: &Toolchains, spec: &MachineSpec) -> Vec<(Str
     for (name, value) in &spec.env {
         variables.retain(|(known, _)| known != name);
         variables.push((name.clone(), value.clone()));
+    }
+    variables
+}
+
+/// Variables that an image may not set: they say where the machine is, not what is in it.
+const NOT_OF_IMAGES: [&str; 2] = ["PATH", "HOME"];
+
+/// The same in a virtual machine, whose image has a search path and variables of its own.
+pub(crate) fn of_image(
+    toolchains: &Toolchains,
+    image: &[(String, String)],
+    spec: &[(String, String)],
+) -> Vec<(String, String)> {
+    let mut toolchains = toolchains.clone();
+    let named = image.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.as_str());
+    let search = std::env::split_paths(named.unwrap_or_default()).collect::<Vec<_>>();
+    let system = SYSTEM_PATH.map(std::path::PathBuf::from);
+    for folder in search.into_iter().chain(system) {
+        if folder.is_absolute() && !toolchains.path.contains(&folder) {
+            toolchains.path.push(folder);
+        }
+    }
+    let mut variables = variables(&toolchains, spec);
+    for (name, value) in image.iter().filter(|(name, _)| !NOT_OF_IMAGES.contains(&name.as_str())) {
+        if !variables.iter().any(|(known, _)| known == name) {
+            variables.push((name.clone(), value.clone()));
+        }
     }
     variables
 }

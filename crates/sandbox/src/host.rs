@@ -3,6 +3,7 @@
 
 pub(crate) mod cgroup;
 pub(crate) mod demotion;
+pub(crate) mod machine;
 pub(crate) mod presence;
 pub(crate) mod reclaim;
 pub(crate) mod release;
@@ -10,6 +11,7 @@ pub(crate) mod removal;
 pub(crate) mod scratch;
 pub(crate) mod serve;
 pub(crate) mod spawn;
+pub(crate) mod staging;
 pub(crate) mod usage;
 pub(crate) mod watch;
 

@@ -13,7 +13,6 @@
 mod bubblewrap;
 mod complaint;
 mod launch;
-mod machine;
 mod probe;
 mod seccomp;
 pub mod toolchains;

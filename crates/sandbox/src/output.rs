@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 const MARK_MAX: usize = 64;
 
 /// Keeps at most so many bytes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Kept {
     head: Vec<u8>,
     tail: VecDeque<u8>,

@@ -32,6 +32,11 @@ impl Fate {
         let _later = self.0.set(limit);
     }
 
+    /// The machine has used up its disk of so many bytes.
+    pub(crate) fn disk(&self, bytes: u64) {
+        self.limit(format!("disk ({} MiB)", bytes / (1024 * 1024)));
+    }
+
     /// What to say of a stream that broke.
     pub(crate) fn explain(&self, broken: Broken) -> SandboxError {
         match self.0.get() {
@@ -47,6 +52,7 @@ pub(crate) struct Session {
     link: Link,
     fate: Fate,
     landlock: String,
+    disk_bytes: u64,
 }
 
 fn lost(reason: impl Into<String>) -> Broken {
@@ -88,8 +94,8 @@ fn place(path: &MachinePath) -> Result<(String, String), SandboxError> {
 
 impl Session {
     /// A session on a stream whose ends have greeted each other.
-    pub(crate) const fn new(link: Link, fate: Fate, landlock: String) -> Self {
-        Self { link, fate, landlock }
+    pub(crate) const fn new(link: Link, fate: Fate, landlock: String, disk_bytes: u64) -> Self {
+        Self { link, fate, landlock, disk_bytes }
     }
 
     /// How far Landlock confines the commands: `fully`, `partially` or `not`.
@@ -139,13 +145,22 @@ impl Session {
         let run = run.unwrap_or_else(|_| Err(lost("the guest does not end a command").into()));
         let (exited, stdout, stderr) = run.map_err(|failed| self.failed(failed))?;
         let exit = match exited {
+            Exited { disk_full: true, .. } => return Err(self.end_full()),
             Exited { timed_out: true, .. } => Exit::TimedOut,
+            Exited { out_of_memory: true, code, .. } if code != Some(0) => Exit::OutOfMemory,
             Exited { code: Some(code), .. } => Exit::Code(code),
             Exited { signal, .. } => Exit::Signal(signal.unwrap_or(libc::SIGKILL)),
         };
         let ((stdout, dropped_out), (stderr, dropped_err)) = (stdout.finish(), stderr.finish());
         let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(ExecResult { exit, stdout, stderr, dropped_bytes: dropped_out + dropped_err, millis })
+    }
+
+    /// Ends a machine that has filled its disk.
+    fn end_full(&self) -> SandboxError {
+        self.fate.disk(self.disk_bytes);
+        self.link.break_off("the disk is full");
+        self.fate.explain(lost("the disk is full"))
     }
 
     /// Writes a file from a stream.

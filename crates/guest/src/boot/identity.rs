@@ -23,11 +23,10 @@ struct Pool {
 }
 
 /// Steps the clock: that of a clone stands where its template was made.
-pub(crate) fn set_clock(time_ns: u64) -> Result<(), String> {
-    const SECOND: u64 = 1_000_000_000;
-    let split =
-        |ns: u64| Some((i64::try_from(ns / SECOND).ok()?, i64::try_from(ns % SECOND).ok()?));
-    let (tv_sec, tv_nsec) = split(time_ns).ok_or("the host's time is out of range")?;
+pub(crate) fn set_clock(time_ms: u64) -> Result<(), String> {
+    let out_of_range = |_| "the host's time is out of range";
+    let tv_sec = i64::try_from(time_ms / 1000).map_err(out_of_range)?;
+    let tv_nsec = i64::try_from(time_ms % 1000 * 1_000_000).map_err(out_of_range)?;
     rustix::time::clock_settime(ClockId::Realtime, Timespec { tv_sec, tv_nsec })
         .map_err(|e| format!("setting the clock: {e}"))
 }

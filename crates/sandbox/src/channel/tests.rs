@@ -14,6 +14,7 @@ fn setup() -> Setup {
         processes_max: None,
         file_max_bytes: 0,
         process_memory_max_bytes: None,
+        vm: None,
     }
 }
 

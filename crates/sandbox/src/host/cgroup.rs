@@ -8,8 +8,11 @@ use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use domain::MachineId;
+
+use crate::port::{MachineSpec, SandboxError};
 
 /// Processes besides those of commands: PID 1 with its threads, and bubblewrap.
 const PROCESSES_SPARE: u32 = 600;
@@ -251,6 +254,25 @@ impl Names {
         machines.dedup();
         machines
     }
+}
+
+/// Makes a machine's groups, where there can be any; `memory_bytes` is what all its processes together may use.
+pub(crate) fn of_machine(
+    parents: &[Parent],
+    spec: &MachineSpec,
+    names: &Names,
+    memory_bytes: u64,
+) -> Result<Option<Arc<Cgroup>>, SandboxError> {
+    if parents.is_empty() {
+        return Ok(None);
+    }
+    let limits = Limits { memory_bytes, processes: spec.processes_max, cpus: spec.cpus };
+    let made = Cgroup::create(parents, &names.name(spec.id), limits);
+    let made = made.map_err(|(path, source)| SandboxError::Io {
+        action: format!("making the control group {}", path.display()),
+        source,
+    })?;
+    Ok(Some(Arc::new(made)))
 }
 
 impl Cgroup {

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::process::Signal;
+use rustix::process::{Pid, PidfdFlags, Signal};
 
 use super::cgroup::Cgroup;
 use super::presence::Present;
-use super::scratch::Folder;
+use super::scratch::{Folder, Process};
 use crate::port::SandboxError;
 
 /// How long killed processes may take to disappear.
@@ -35,7 +35,7 @@ pub(crate) struct Remains {
 struct Parts {
     folder: Folder,
     cgroup: Option<Arc<Cgroup>>,
-    bubblewrap: Option<Child>,
+    program: Option<Child>,
     init: Option<Arc<OwnedFd>>,
     present: Present,
 }
@@ -46,7 +46,7 @@ pub(crate) type Left = (PathBuf, io::Error);
 impl Remains {
     /// A folder so far.
     pub(crate) const fn new(folder: Folder, present: Present) -> Self {
-        Self { parts: Some(Parts { folder, cgroup: None, bubblewrap: None, init: None, present }) }
+        Self { parts: Some(Parts { folder, cgroup: None, program: None, init: None, present }) }
     }
 
     fn parts(&mut self) -> &mut Parts {
@@ -63,12 +63,12 @@ impl Remains {
         self.parts().cgroup = Some(cgroup);
     }
 
-    /// Adds the running bubblewrap.
-    pub(crate) fn set_bubblewrap(&mut self, child: Child) {
-        self.parts().bubblewrap = Some(child);
+    /// Adds the running program: bubblewrap, or the VMM.
+    pub(crate) fn set_program(&mut self, child: Child) {
+        self.parts().program = Some(child);
     }
 
-    /// Adds PID 1 of the machine.
+    /// Adds the process that ends the machine: its PID 1, or the VMM.
     pub(crate) fn set_init(&mut self, init: Arc<OwnedFd>) {
         self.parts().init = Some(init);
     }
@@ -100,12 +100,12 @@ impl Drop for Remains {
 impl Parts {
     fn take_away(mut self) -> Result<(), Left> {
         if let Some(init) = &self.init {
-            // With PID 1 the kernel ends all processes of its namespace.
+            // With PID 1 the kernel ends all processes of its namespace, with the VMM all of the virtual machine.
             let _gone = rustix::process::pidfd_send_signal(init, Signal::KILL);
         }
-        if let Some(mut bubblewrap) = self.bubblewrap.take() {
-            let _gone = bubblewrap.kill();
-            let _status = bubblewrap.wait();
+        if let Some(mut program) = self.program.take() {
+            let _gone = program.kill();
+            let _status = program.wait();
         }
         if let Some(init) = &self.init
             && !ended(init, DEATH_MAX)
@@ -149,6 +149,14 @@ pub(crate) fn remove_groups(cgroup: &Cgroup) -> Result<(), Left> {
             Err(left) => return Err(left),
         }
     }
+}
+
+/// Takes hold of a process so that it is never mixed up with another; none where it has ended.
+pub(crate) fn hold(pid: i32) -> Option<(Process, Arc<OwnedFd>)> {
+    let process = Process::of(pid)?;
+    let pid = Pid::from_raw(pid)?;
+    let held = rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()?;
+    process.lives().then(|| (process, Arc::new(held)))
 }
 
 /// Waits until a process and, if it is PID 1 of a namespace, all others in it have ended.

@@ -13,9 +13,6 @@ use domain::MachineId;
 use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 
-/// The machine's own folders, as they are called on the host.
-pub(crate) const FOLDERS: [&str; 4] = ["checkout", "home", "tmp", "transfer"];
-
 /// What folders under way are called before they are renamed.
 const NEW: &str = ".new-";
 
@@ -110,11 +107,12 @@ pub(crate) fn lock_all(state_dir: &Path) -> io::Result<File> {
 }
 
 impl Folder {
-    /// Makes the folder of a new machine, owned by this process; its own folders belong to `user`.
+    /// Makes the folder of a new machine, owned by this process; the `folders` in it belong to `user`.
     pub(crate) fn create(
         state_dir: &Path,
         machine: MachineId,
         cgroups: Vec<PathBuf>,
+        folders: &[&str],
         user: Option<u32>,
     ) -> io::Result<Self> {
         let pid = i32::try_from(std::process::id()).map_err(io::Error::other)?;
@@ -129,7 +127,7 @@ impl Folder {
         std::fs::rename(&new, &path)?;
         drop(guard);
         let folder = Self { path, mark, lock };
-        for name in FOLDERS {
+        for name in folders {
             let own = folder.path.join(name);
             std::fs::DirBuilder::new().mode(0o755).create(&own)?;
             folder.give(&own, user)?;

@@ -1,9 +1,9 @@
-//! Starts bubblewrap, from one thread that never ends.
+//! Starts what runs a machine, bubblewrap or a VMM, from one thread that never ends.
 //!
 //! The kernel ties "die with your parent" to the *thread* that started a process: started from a
 //! runtime's worker, a machine would die with the worker. So one thread of the process does nothing else.
 //!
-//! As root, the child leaves root behind before bubblewrap begins: it makes a mount namespace of its own,
+//! As root, the child leaves root behind before the program begins: it makes a mount namespace of its own,
 //! collects in a staging folder what lies in root-only places, and becomes an unprivileged user that no
 //! other machine has.
 
@@ -14,15 +14,21 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{OnceLock, mpsc};
+use std::time::Duration;
 
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::mount::{MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags};
-use rustix::process::{Gid, Uid};
+use rustix::process::{Gid, Signal, Uid};
 use rustix::thread::UnshareFlags;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::unix::pipe;
 
 /// Where the staging folder is mounted, in the child's own mount namespace; every Linux has it. It hides
 /// what was there only from what is started, and only after all sources were opened.
 pub(crate) const STAGING: &str = "/tmp";
+
+/// How much of a program's complaints is kept, in bytes.
+const COMPLAINT_MAX: u64 = 8 * 1024;
 
 /// What is needed to become an unprivileged user with a view of root-only folders.
 #[derive(Debug)]
@@ -31,9 +37,11 @@ pub(crate) struct Demotion {
     pub(crate) id: u32,
     /// What to show, each at `/tmp/<position>`.
     pub(crate) staged: Vec<PathBuf>,
+    /// Further groups to belong to.
+    pub(crate) groups: Vec<u32>,
 }
 
-/// A bubblewrap to start.
+/// A program to start.
 #[derive(Debug)]
 pub(crate) struct Start {
     /// The program.
@@ -46,6 +54,10 @@ pub(crate) struct Start {
     pub(crate) handed: Vec<OwnedFd>,
     /// `cgroup.procs` files to join.
     pub(crate) cgroups: Vec<OwnedFd>,
+    /// The folder it runs in, as it sees it.
+    pub(crate) folder: PathBuf,
+    /// Whether the kernel is to kill it when this process ends; bubblewrap asks for that itself.
+    pub(crate) dies_with_us: bool,
     /// As root: whom to become.
     pub(crate) demotion: Option<Demotion>,
 }
@@ -83,8 +95,13 @@ fn run(start: Start) -> io::Result<Child> {
         .stdin(Stdio::from(start.stream))
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
-    let becoming = Becoming::new(start.handed, start.cgroups, start.demotion)?;
-    let mut becoming = becoming;
+    let mut becoming = Becoming {
+        handed: start.handed,
+        cgroups: start.cgroups,
+        folder: c_path(&start.folder)?,
+        dies_with_us: start.dies_with_us,
+        demotion: start.demotion.map(Prepared::new).transpose()?,
+    };
     #[expect(unsafe_code, reason = "namespaces and the user are set between fork and exec")]
     // SAFETY: `become_it` only makes system calls on what was prepared before; it does not allocate.
     unsafe {
@@ -98,6 +115,8 @@ fn run(start: Start) -> io::Result<Child> {
 struct Becoming {
     handed: Vec<OwnedFd>,
     cgroups: Vec<OwnedFd>,
+    folder: CString,
+    dies_with_us: bool,
     demotion: Option<Prepared>,
 }
 
@@ -105,6 +124,7 @@ struct Becoming {
 struct Prepared {
     id: u32,
     staged: Vec<Staged>,
+    groups: Vec<Gid>,
 }
 
 #[derive(Debug)]
@@ -121,26 +141,6 @@ fn c_path(path: &Path) -> io::Result<CString> {
 }
 
 impl Becoming {
-    fn new(
-        handed: Vec<OwnedFd>,
-        cgroups: Vec<OwnedFd>,
-        demotion: Option<Demotion>,
-    ) -> io::Result<Self> {
-        let prepare = |demotion: Demotion| {
-            let staged = demotion.staged.iter().enumerate().map(|(position, from)| {
-                Ok(Staged {
-                    from: c_path(from)?,
-                    at: c_path(&Path::new(STAGING).join(position.to_string()))?,
-                    is_folder: from.is_dir(),
-                    tree: None,
-                })
-            });
-            let staged = staged.collect::<io::Result<Vec<_>>>()?;
-            Ok::<_, io::Error>(Prepared { id: demotion.id, staged })
-        };
-        Ok(Self { handed, cgroups, demotion: demotion.map(prepare).transpose()? })
-    }
-
     fn become_it(&mut self) -> io::Result<()> {
         hand_over_only(&self.handed)?;
         for cgroup in &self.cgroups {
@@ -151,11 +151,30 @@ impl Becoming {
             demotion.stage()?;
             demotion.demote()?;
         }
+        rustix::process::chdir(self.folder.as_c_str())?;
+        if self.dies_with_us {
+            // After the change of the user, which forgets it.
+            rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+        }
         Ok(())
     }
 }
 
 impl Prepared {
+    fn new(demotion: Demotion) -> io::Result<Self> {
+        let staged = demotion.staged.iter().enumerate().map(|(position, from)| {
+            Ok(Staged {
+                from: c_path(from)?,
+                at: c_path(&Path::new(STAGING).join(position.to_string()))?,
+                is_folder: from.is_dir(),
+                tree: None,
+            })
+        });
+        let staged = staged.collect::<io::Result<Vec<_>>>()?;
+        let groups = demotion.groups.iter().map(|group| Gid::from_raw(*group)).collect();
+        Ok(Self { id: demotion.id, staged, groups })
+    }
+
     fn stage(&mut self) -> io::Result<()> {
         #[expect(unsafe_code, reason = "rustix marks unshare as unsafe for other flags than this")]
         // SAFETY: a mount namespace of its own shares neither memory nor descriptors.
@@ -189,7 +208,7 @@ impl Prepared {
 
     fn demote(&self) -> io::Result<()> {
         let (uid, gid) = (Uid::from_raw(self.id), Gid::from_raw(self.id));
-        rustix::thread::set_thread_groups(&[])?;
+        rustix::thread::set_thread_groups(&self.groups)?;
         rustix::thread::set_thread_res_gid(gid, gid, gid)?;
         Ok(rustix::thread::set_thread_res_uid(uid, uid, uid)?)
     }
@@ -210,6 +229,19 @@ fn close_on_exec_above(first: RawFd) {
     // SAFETY: no memory is passed, and the flag only marks descriptors, it closes none. An older kernel
     // refuses: then what the standard library and others opened close-on-exec stays so.
     unsafe { libc::close_range(first.cast_unsigned(), libc::c_uint::MAX, FLAG) };
+}
+
+/// What a program has said on its standard error.
+pub(crate) async fn complaint(from: Option<OwnedFd>) -> String {
+    let Some(Ok(receiver)) = from.map(pipe::Receiver::from_owned_fd) else {
+        return String::new();
+    };
+    let mut bytes = Vec::new();
+    // A program that still runs keeps the pipe open; what it has said so far is enough.
+    let wait = Duration::from_millis(500);
+    let _more =
+        tokio::time::timeout(wait, receiver.take(COMPLAINT_MAX).read_to_end(&mut bytes)).await;
+    String::from_utf8_lossy(&bytes).trim().to_owned()
 }
 
 /// The number by which an argument names a descriptor.

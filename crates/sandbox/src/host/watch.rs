@@ -1,7 +1,6 @@
 //! Takes a machine away when its disk or its wall time is used up.
 
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +8,6 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tokio::time::Instant;
 
-use super::scratch::FOLDERS;
 use super::usage::{self, Usage};
 use crate::session::Fate;
 
@@ -27,10 +25,8 @@ const MEASURE_SHARE: u32 = 20;
 pub(crate) struct Watched {
     /// Its folder on the host.
     pub(crate) folder: PathBuf,
-    /// PID 1 as the host sees it.
-    pub(crate) init: i32,
-    /// The same, to be killed.
-    pub(crate) kill: Arc<OwnedFd>,
+    /// The process that ends it, to be killed.
+    pub(crate) process: Arc<OwnedFd>,
     /// Why it ended.
     pub(crate) fate: Fate,
 }
@@ -38,18 +34,11 @@ pub(crate) struct Watched {
 impl Watched {
     fn end(&self, limit: String) {
         self.fate.limit(limit);
-        let _gone = rustix::process::pidfd_send_signal(&*self.kill, Signal::KILL);
+        self.kill();
     }
 
-    fn measure(&self, most: u64) -> Usage {
-        let folders = FOLDERS.map(|name| self.folder.join(name));
-        let mut usage = usage::measure(folders.iter().map(PathBuf::as_path), most);
-        if let Ok(metadata) = std::fs::metadata(&self.folder) {
-            let processes = usage::processes_with(self.init);
-            let nameless = usage::nameless(&processes, metadata.dev());
-            usage.bytes = usage.bytes.saturating_add(nameless);
-        }
-        usage
+    fn kill(&self) {
+        let _gone = rustix::process::pidfd_send_signal(&*self.process, Signal::KILL);
     }
 }
 
@@ -86,9 +75,15 @@ impl Disk {
     }
 }
 
-/// Ends the machine when it uses more than `disk_bytes`, or when the host's disk has less than `reserve_bytes`
-/// left and this machine uses more than its share of the rest, or nobody is found who does.
-pub(crate) async fn disk(watched: Watched, disk_bytes: u64, reserve_bytes: u64) {
+/// Ends the machine when what `measure` finds, which may stop at the given number of bytes, is more than `disk_bytes`, or when
+/// the host's disk has less than `reserve_bytes` left and this machine uses more than its share of the rest, or nobody is
+/// found who does.
+pub(crate) async fn disk(
+    watched: Watched,
+    disk_bytes: u64,
+    reserve_bytes: u64,
+    measure: impl Fn(u64) -> Usage + Clone + Send + 'static,
+) {
     let mut last = Usage::default();
     let free_first = free(&watched.folder);
     let mut free_then = free_first;
@@ -103,11 +98,12 @@ pub(crate) async fn disk(watched: Watched, disk_bytes: u64, reserve_bytes: u64) 
             continue;
         }
         let began = Instant::now();
-        let measuring = watched.clone();
-        let measured = tokio::task::spawn_blocking(move || measuring.measure(disk_bytes)).await;
+        let measure = measure.clone();
+        let measured = tokio::task::spawn_blocking(move || measure(disk_bytes)).await;
         let Ok(usage) = measured else { return };
         if usage.bytes > disk_bytes {
-            return watched.end(format!("disk ({} MiB)", disk_bytes / (1024 * 1024)));
+            watched.fate.disk(disk_bytes);
+            return watched.kill();
         }
         if usage.too_deep {
             return watched.end(format!("nested folders ({})", usage::DEPTH_MAX));

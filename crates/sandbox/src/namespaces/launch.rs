@@ -2,41 +2,40 @@
 
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use guest::layout;
 use guest::message::Setup;
-use rustix::process::{Pid, PidfdFlags};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe;
 use tokio::task::JoinSet;
 
 use super::Settings;
 use super::bubblewrap::{self, Sources};
-use super::machine::NamespaceMachine;
 use super::toolchains::{self, Toolchains};
-use super::view::{self, Shared};
+use super::view::{self, FOLDERS, Shared};
 use super::{complaint, seccomp};
 use crate::channel::{Greeted, Link};
 use crate::egress::Door;
 use crate::env;
-use crate::host::cgroup::{self, Cgroup, Controller, Limits};
+use crate::host::cgroup::{self, Cgroup, Controller};
+use crate::host::demotion;
+use crate::host::machine::{HostMachine, Ready};
 use crate::host::presence::{Presence, Present};
-use crate::host::release::Remains;
-use crate::host::scratch::{self, Folder, Process};
+use crate::host::release::{self, Remains};
+use crate::host::scratch::{self, Folder};
 use crate::host::spawn::{self, Demotion, Start};
-use crate::host::watch::{self, Watched};
-use crate::host::{demotion, serve};
+use crate::host::staging::Staging;
+use crate::host::usage::{self, Usage};
+use crate::host::watch::Watched;
 use crate::port::{MachineSpec, SandboxError};
-use crate::session::{Fate, Session};
+use crate::session::Fate;
 
 /// How long a machine may take to become ready; a busy host is slow.
 const READY_MAX: Duration = Duration::from_secs(60);
-
-/// How much of bubblewrap's and the guest's complaints is kept, in bytes.
-const COMPLAINT_MAX: u64 = 8 * 1024;
 
 /// The least memory that a machine can be made with, in bytes.
 const MEMORY_MIN: u64 = 16 * 1024 * 1024;
@@ -147,7 +146,7 @@ impl Launcher {
         self: &Arc<Self>,
         spec: &MachineSpec,
         door: Option<Arc<Door>>,
-    ) -> Result<NamespaceMachine, SandboxError> {
+    ) -> Result<HostMachine, SandboxError> {
         check(spec)?;
         let (launcher, its_spec) = (Arc::clone(self), spec.clone());
         let certificate = door.as_ref().map_or("", |door| door.ca_certificate_pem()).to_owned();
@@ -160,10 +159,10 @@ impl Launcher {
         let Prepared { mut remains, cgroup, start, stream, told, setup } = prepared;
         let fate = Fate::default();
         let started = start_it(&mut remains, Starting { start, stream, told, setup });
-        let (watched, greeted) = match started.await {
+        let (init, watched, greeted) = match started.await {
             Ok((init, kill, greeted)) => {
                 let folder = remains.folder().path().to_owned();
-                (Watched { folder, init, kill, fate: fate.clone() }, greeted)
+                (init, Watched { folder, process: kill, fate: fate.clone() }, greeted)
             }
             Err(error) => {
                 let taken = tokio::task::spawn_blocking(move || remains.take_away()).await;
@@ -173,19 +172,12 @@ impl Launcher {
                 return Err(error);
             }
         };
-        let Greeted { link, hello, connections } = greeted;
-        for note in &hello.notes {
-            tracing::warn!(machine = %spec.id, %note, "a machine is ready with less than wanted");
-        }
-        let mut tasks = JoinSet::new();
-        if let Some(door) = door {
-            tasks.spawn(serve::connections(connections, door));
-        }
-        tasks.spawn(watch::wall_time(watched.clone(), spec.time_ms));
+        let folder = watched.folder.clone();
+        let measure = move |most| measure(&folder, init, most);
         let reserve = self.settings.disk_reserve_bytes;
-        tasks.spawn(watch::disk(watched, spec.disk_bytes, reserve));
-        let session = Session::new(link, fate, hello.landlock);
-        Ok(NamespaceMachine { id: spec.id, session, tasks, cgroup, remains })
+        let ready =
+            Ready { greeted, watched, remains, cgroup, ending: None, listening: JoinSet::new() };
+        Ok(HostMachine::serve(spec, door, ready, reserve, measure))
     }
 
     /// Makes folder, groups and the arguments. Blocks.
@@ -200,7 +192,7 @@ impl Launcher {
         let state_dir = state_dir.map_err(io_error("finding the state folder"))?;
         let names = cgroup::Names::of(&state_dir);
         let cgroups = names.paths(&self.parents, spec.id);
-        let folder = Folder::create(&state_dir, spec.id, cgroups, user)
+        let folder = Folder::create(&state_dir, spec.id, cgroups, &FOLDERS, user)
             .map_err(io_error("making the machine's folder"))?;
         let mut remains = Remains::new(folder, present);
         let folder = remains.folder();
@@ -210,9 +202,9 @@ impl Launcher {
         // Looked for again: toolchains come and go, and so do credentials beside them.
         let toolchains = self.toolchains_now();
         let view = self.shared.of_machine(folder, spec.memory_bytes, &toolchains);
-        let mut staging = Staging { as_root: self.is_root, state_dir, staged: Vec::new() };
+        let mut staging = Staging::new(self.is_root, state_dir);
         let arguments = bubblewrap::arguments(&view, &mut staging)?;
-        let cgroup = self.groups(spec, &names.name(spec.id))?;
+        let cgroup = cgroup::of_machine(&self.parents, spec, &names, spec.memory_bytes)?;
         if let Some(cgroup) = &cgroup {
             remains.set_cgroup(Arc::clone(cgroup));
         }
@@ -232,34 +224,19 @@ impl Launcher {
             words.extend([option.to_owned(), spawn::number(fd.as_fd())]);
         }
         words.extend(["--".to_owned(), bubblewrap::guest_path().to_owned()]);
-        let demotion = user.map(|id| Demotion { id, staged: staging.staged });
+        let demotion = user.map(|id| Demotion { id, staged: staging.staged(), groups: Vec::new() });
         let start = Start {
             program: self.program.clone(),
             arguments: words,
             stream: theirs.into(),
             handed,
             cgroups: entrances,
+            folder: PathBuf::from("/"),
+            dies_with_us: false,
             demotion,
         };
         let setup = self.setup(spec, &toolchains);
         Ok(Prepared { remains, cgroup, start, stream: ours, told, setup })
-    }
-
-    fn groups(&self, spec: &MachineSpec, name: &str) -> Result<Option<Arc<Cgroup>>, SandboxError> {
-        if self.parents.is_empty() {
-            return Ok(None);
-        }
-        let limits = Limits {
-            memory_bytes: spec.memory_bytes,
-            processes: spec.processes_max,
-            cpus: spec.cpus,
-        };
-        let made = Cgroup::create(&self.parents, name, limits);
-        let made = made.map_err(|(path, source)| SandboxError::Io {
-            action: format!("making the control group {}", path.display()),
-            source,
-        })?;
-        Ok(Some(Arc::new(made)))
     }
 
     fn setup(&self, spec: &MachineSpec, toolchains: &Toolchains) -> Setup {
@@ -274,12 +251,24 @@ impl Launcher {
             processes_max: counts_processes_by_namespace().then_some(spec.processes_max.into()),
             file_max_bytes: spec.disk_bytes,
             process_memory_max_bytes: (!counts_memory).then_some(spec.memory_bytes),
+            vm: None,
         }
     }
 }
 
 fn find_toolchains(settings: &Settings) -> Toolchains {
     toolchains::find(&settings.variables, &settings.read_only, &settings.state_dir)
+}
+
+/// What a machine uses of the host's disk; `init` is its PID 1 as the host sees it.
+fn measure(folder: &Path, init: i32, most: u64) -> Usage {
+    let folders = FOLDERS.map(|name| folder.join(name));
+    let mut usage = usage::measure(folders.iter().map(PathBuf::as_path), most);
+    if let Ok(metadata) = std::fs::metadata(folder) {
+        let nameless = usage::nameless(&usage::processes_with(init), metadata.dev());
+        usage.bytes = usage.bytes.saturating_add(nameless);
+    }
+    usage
 }
 
 struct Starting {
@@ -299,10 +288,10 @@ async fn start_it(
         .await
         .map_err(|e| SandboxError::Launch(format!("starting bubblewrap: {e}")))?;
     let complaints = child.stderr.take().map(OwnedFd::from);
-    remains.set_bubblewrap(child);
+    remains.set_program(child);
     let ready = async {
         let init = read_init(told).await?;
-        let (init, kill) = hold(init)?;
+        let (init, kill) = release::hold(init).ok_or("the guest ended at once")?;
         remains.set_init(Arc::clone(&kill));
         let marked = remains.folder().set_init(init);
         marked.map_err(|e| format!("writing the machine's mark: {e}"))?;
@@ -314,34 +303,15 @@ async fn start_it(
     match ready.unwrap_or_else(|_| Err("it was not ready in time".to_owned())) {
         Ok(ready) => Ok(ready),
         Err(reason) => {
-            let complaint = read_complaint(complaints).await;
+            let complaint = spawn::complaint(complaints).await;
             Err(complaint::explain(&reason, &complaint))
         }
     }
 }
 
-/// Where bubblewrap finds what it shows: as root, in the staging folder, except what all can see.
-struct Staging {
-    as_root: bool,
-    /// For its owner alone, wherever it lies.
-    state_dir: PathBuf,
-    staged: Vec<PathBuf>,
-}
-
 impl Sources for Staging {
     fn source(&mut self, path: &Path) -> PathBuf {
-        let for_all = ["/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc"];
-        let all_can_see = for_all.iter().any(|folder| path.starts_with(folder))
-            && !path.starts_with(&self.state_dir);
-        if !self.as_root || all_can_see {
-            return path.to_owned();
-        }
-        let known = self.staged.iter().position(|staged| staged == path);
-        let position = known.unwrap_or_else(|| {
-            self.staged.push(path.to_owned());
-            self.staged.len() - 1
-        });
-        Path::new(spawn::STAGING).join(position.to_string())
+        self.place(path)
     }
 }
 
@@ -424,25 +394,4 @@ async fn read_init(told: OwnedFd) -> Result<i32, String> {
     receiver.take(4096).read_to_string(&mut text).await.map_err(failed)?;
     let told: Result<Told, _> = serde_json::from_str(&text);
     told.map(|told| told.child_pid).map_err(|_| "bubblewrap ended before the machine began".into())
-}
-
-/// Takes hold of a process so that it is never mixed up with another.
-fn hold(pid: i32) -> Result<(Process, Arc<OwnedFd>), String> {
-    let gone = || "the guest ended at once".to_owned();
-    let process = Process::of(pid).ok_or_else(gone)?;
-    let pid = Pid::from_raw(pid).ok_or_else(gone)?;
-    let held = rustix::process::pidfd_open(pid, PidfdFlags::empty()).map_err(|_| gone())?;
-    if process.lives() { Ok((process, Arc::new(held))) } else { Err(gone()) }
-}
-
-async fn read_complaint(from: Option<OwnedFd>) -> String {
-    let Some(Ok(receiver)) = from.map(pipe::Receiver::from_owned_fd) else {
-        return String::new();
-    };
-    let mut bytes = Vec::new();
-    // A guest that still runs keeps the pipe open; what it has said so far is enough.
-    let wait = Duration::from_millis(500);
-    let _more =
-        tokio::time::timeout(wait, receiver.take(COMPLAINT_MAX).read_to_end(&mut bytes)).await;
-    String::from_utf8_lossy(&bytes).trim().to_owned()
 }

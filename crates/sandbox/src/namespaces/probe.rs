@@ -27,6 +27,21 @@ pub struct Capability {
     pub hint: Option<String>,
 }
 
+impl Capability {
+    /// One that is not there, and why.
+    pub(crate) fn absent(name: &'static str, error: &SandboxError) -> Self {
+        let (detail, hint) = match error {
+            SandboxError::Unusable { reason, hint } => (reason.clone(), Some(hint.clone())),
+            SandboxError::Launch(_)
+            | SandboxError::Lost(_)
+            | SandboxError::Limit { .. }
+            | SandboxError::Refused(_) => (error.to_string(), None),
+            SandboxError::Io { action, source } => (format!("{action}: {source}"), None),
+        };
+        Self { name, ok: false, required: true, detail, hint }
+    }
+}
+
 struct Nowhere;
 
 impl OutputSink for Nowhere {
@@ -37,18 +52,6 @@ fn present(name: &'static str, detail: impl Into<String>) -> Capability {
     Capability { name, ok: true, required: true, detail: detail.into(), hint: None }
 }
 
-fn absent(name: &'static str, error: &SandboxError) -> Capability {
-    let (detail, hint) = match error {
-        SandboxError::Unusable { reason, hint } => (reason.clone(), Some(hint.clone())),
-        SandboxError::Launch(_)
-        | SandboxError::Lost(_)
-        | SandboxError::Limit { .. }
-        | SandboxError::Refused(_) => (error.to_string(), None),
-        SandboxError::Io { action, source } => (format!("{action}: {source}"), None),
-    };
-    Capability { name, ok: false, required: true, detail, hint }
-}
-
 /// How long the few files of the probe's machine may take to go.
 const REMOVAL_MAX: Duration = Duration::from_secs(20);
 
@@ -56,7 +59,7 @@ const REMOVAL_MAX: Duration = Duration::from_secs(20);
 pub async fn probe(settings: &Settings) -> Vec<Capability> {
     let launcher = match Launcher::new(settings.clone()) {
         Ok(launcher) => Arc::new(launcher),
-        Err(error) => return vec![absent("bubblewrap", &error)],
+        Err(error) => return vec![Capability::absent("bubblewrap", &error)],
     };
     let found = format!("{} at {}", launcher.version(), launcher.program().display());
     let mut capabilities = vec![present("bubblewrap", found)];
@@ -84,7 +87,7 @@ async fn boot(launcher: &Arc<Launcher>) -> Vec<Capability> {
     let began = std::time::Instant::now();
     let machine = match launcher.launch(&spec, None).await {
         Ok(machine) => machine,
-        Err(error) => return vec![absent("machine", &error)],
+        Err(error) => return vec![Capability::absent("machine", &error)],
     };
     let detail = format!("ready after {} ms", began.elapsed().as_millis());
     let mut capabilities = vec![present("machine", detail)];
@@ -101,7 +104,7 @@ async fn boot(launcher: &Arc<Launcher>) -> Vec<Capability> {
                 hint: (!filtered).then(|| "a kernel with CONFIG_SECCOMP_FILTER".to_owned()),
             });
         }
-        Err(error) => capabilities.push(absent("seccomp", &error)),
+        Err(error) => capabilities.push(Capability::absent("seccomp", &error)),
     }
     match machine.session.metrics().await {
         Ok(metrics) => capabilities.push(Capability {
@@ -111,7 +114,7 @@ async fn boot(launcher: &Arc<Launcher>) -> Vec<Capability> {
             detail: format!("{} processes left of a command", metrics.processes),
             hint: (metrics.processes > 0).then(|| "a kernel with pid namespaces".to_owned()),
         }),
-        Err(error) => capabilities.push(absent("clean end", &error)),
+        Err(error) => capabilities.push(Capability::absent("clean end", &error)),
     }
     let landlock = machine.session.landlock();
     let confined = landlock != "not";
@@ -123,7 +126,7 @@ async fn boot(launcher: &Arc<Launcher>) -> Vec<Capability> {
         hint: (!confined).then(|| "boot with `lsm=landlock,...` on Linux 5.13 or newer".to_owned()),
     });
     if let Err(error) = Box::new(machine).close().await {
-        capabilities.push(absent("release", &error));
+        capabilities.push(Capability::absent("release", &error));
     }
     launcher.presence().gone(REMOVAL_MAX).await;
     capabilities

@@ -7,7 +7,10 @@ use guest::layout;
 
 use super::toolchains::{SYSTEM, Toolchains};
 use crate::env::CERTIFICATE_FILE as CERTIFICATE;
-use crate::host::scratch::{FOLDERS, Folder};
+use crate::host::scratch::{self, Folder};
+
+/// The machine's own folders, as they are called on the host.
+pub(crate) const FOLDERS: [&str; 4] = ["checkout", "home", "tmp", "transfer"];
 
 /// What tools need of the host's `/etc`; nothing that names users, services or credentials.
 const ETC: [&str; 26] = [

@@ -23,3 +23,5 @@ mod machine_network;
 mod machine_ordinary;
 mod machine_packages;
 mod machine_reclaim;
+mod vm_boot;
+mod vm_house;
