@@ -25,3 +25,6 @@ mod machine_packages;
 mod machine_reclaim;
 mod vm_boot;
 mod vm_house;
+mod vm_isolation;
+mod vm_limits;
+mod vm_reclaim;

@@ -157,3 +157,13 @@ pub(crate) async fn sandbox(state: &Path) -> Qemu {
     let made = Qemu::new(settings(state), Arc::new(gateway)).await;
     made.unwrap_or_else(|error| panic!("{error}"))
 }
+
+/// The mark of a machine's folder.
+pub(crate) fn mark_of(machine: &Path) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(machine.join("owner")).unwrap()).unwrap()
+}
+
+/// The number of a machine's VMM.
+pub(crate) fn init_of(machine: &Path) -> i32 {
+    mark_of(machine)["init"]["pid"].as_i64().unwrap().try_into().unwrap()
+}
