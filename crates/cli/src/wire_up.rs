@@ -1,6 +1,7 @@
 //! Puts the house together from its parts.
 
 pub(crate) mod definitions;
+pub(crate) mod microvm;
 pub(crate) mod workshop;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -17,8 +17,11 @@ pub(crate) mod kernel_line;
 pub(crate) mod probes;
 pub(crate) mod programs;
 
-use crate::image::{Kernel, Layer, Root};
-use crate::namespaces::Toolchains;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::image::{ImageError, Images, Kernel, Layer, Root, Watcher};
+use crate::namespaces::{Toolchains, toolchains};
 
 /// What virtual machines are made of.
 #[derive(Debug, Clone)]
@@ -37,6 +40,28 @@ pub struct Parts {
 const DEFAULT_IMAGE: &str = "default";
 
 impl Parts {
+    /// What there is below a state folder, with the toolchains of this host, which are packed where they have changed; the
+    /// error says what has to be made first. Blocks.
+    pub fn find(
+        state_dir: &Path,
+        variables: &BTreeMap<String, String>,
+        watcher: &Watcher,
+    ) -> Result<Self, ImageError> {
+        let images = Images::open(state_dir)?;
+        let kernel = images.kernel()?;
+        let roots = images.list()?.roots;
+        if roots.is_empty() {
+            return Err(ImageError::None {
+                kind: "image",
+                name: DEFAULT_IMAGE.to_owned(),
+                hint: "`hob image build` makes it".to_owned(),
+            });
+        }
+        let toolchains = toolchains::find(variables, &[]);
+        let layers = images.toolchains(&toolchains, watcher)?;
+        Ok(Self { kernel, roots, layers, toolchains })
+    }
+
     /// The image of this name or digest.
     pub(crate) fn root(&self, image: &str) -> Option<&Root> {
         let named = |root: &&Root| root.name == image || root.digest.to_string() == image;

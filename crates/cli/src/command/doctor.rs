@@ -7,7 +7,7 @@ use crate::exit::{Exit, Failure};
 use crate::mouth;
 use crate::settings::Settings;
 use crate::usage::Output;
-use crate::wire_up::workshop;
+use crate::wire_up::{microvm, workshop};
 
 /// One thing that was looked at.
 #[derive(Debug, serde::Serialize)]
@@ -32,13 +32,8 @@ pub(crate) async fn doctor(settings: &Settings, output: Output) -> Result<Exit, 
     }
     lines.push(remains(settings));
     lines.extend(registries(settings).await);
-    let backends = [("firecracker", false), ("qemu", false)].map(|(name, _)| Line {
-        name: name.to_owned(),
-        ok: false,
-        detail: "not supported yet".to_owned(),
-        hint: None,
-    });
     let usable = lines.iter().all(|line| line.ok);
+    let backends = backends(settings).await;
     if output.json {
         let all: Vec<&Line> = lines.iter().chain(&backends).collect();
         mouth::json(&json!({ "usable": usable, "found": all }))?;
@@ -52,6 +47,25 @@ pub(crate) async fn doctor(settings: &Settings, output: Output) -> Result<Exit, 
         }
     }
     Ok(if usable { Exit::Done } else { Exit::Fixable })
+}
+
+/// What boots machines with a kernel of their own; hob is of use without.
+async fn backends(settings: &Settings) -> Vec<Line> {
+    let firecracker = Line {
+        name: "firecracker".to_owned(),
+        ok: false,
+        detail: "not supported yet".to_owned(),
+        hint: None,
+    };
+    let mut lines = vec![firecracker];
+    let found = microvm::probe(settings).await;
+    lines.extend(found.into_iter().map(|capability| Line {
+        name: capability.name.to_owned(),
+        ok: capability.ok,
+        detail: capability.detail,
+        hint: capability.hint,
+    }));
+    lines
 }
 
 async fn git(settings: &Settings) -> Line {

@@ -6,12 +6,16 @@ use domain::dependency::Ecosystem;
 use engine::Workshop;
 use sandbox::egress::Gateway;
 use sandbox::namespaces::{Capability, Namespaces};
+use sandbox::port::Sandbox;
 use sandbox::preset::{Preset, Surroundings};
+use sandbox::qemu::Acceleration;
 use toolbox::registry::client::Client;
 
 use crate::exit::Failure;
+use crate::mouth;
 use crate::settings::Settings;
 use crate::usage::SandboxChoice;
+use crate::wire_up::microvm;
 
 /// How much of what never changes is kept for machines, in bytes.
 const EGRESS_CACHE_MAX_BYTES: u64 = 8 * 1024 * 1024 * 1024;
@@ -30,25 +34,57 @@ pub(crate) struct Found {
 
 /// Opens a workshop with the machines that were chosen. There is never a silent downgrade.
 pub(crate) async fn open(settings: &Settings, choice: SandboxChoice) -> Result<Workshop, Failure> {
-    match choice {
-        SandboxChoice::Auto | SandboxChoice::Namespaces => {}
-        SandboxChoice::Firecracker | SandboxChoice::Qemu => {
+    let gateway = gateway(settings)?;
+    let sandbox = match choice {
+        SandboxChoice::Auto => strongest(settings, gateway).await?,
+        SandboxChoice::Namespaces => of_namespaces(settings, gateway)?,
+        SandboxChoice::Qemu => {
+            let qemu = microvm::qemu(settings, gateway, &Acceleration::ALL).await?;
+            if qemu.acceleration() == Acceleration::Tcg {
+                mouth::say("note: machines run without hardware virtualisation, which is slow");
+            }
+            Arc::new(qemu)
+        }
+        SandboxChoice::Firecracker => {
             return Err(Failure::fixable(
-                "this version of hob has no microVM backend",
-                "leave --sandbox out, or say --sandbox namespaces",
+                "this version of hob has no Firecracker backend",
+                "say --sandbox qemu, --sandbox namespaces, or leave it out",
             ));
         }
-    }
-    let gateway = gateway(settings)?;
-    let sandbox = Namespaces::new(namespaces(settings), gateway)
-        .map_err(|error| unusable(settings, &error))?;
+    };
     let presets = presets(settings).await;
     Ok(Workshop {
-        sandbox: Arc::new(sandbox),
+        sandbox,
         presets: presets.found,
         without_registry: presets.missing,
         registries: registries(settings)?,
     })
+}
+
+/// The strongest machines that come up here, and which they are: those of QEMU where the processor runs them, else those of
+/// namespaces.
+async fn strongest(
+    settings: &Settings,
+    gateway: Arc<Gateway>,
+) -> Result<Arc<dyn Sandbox>, Failure> {
+    match microvm::qemu(settings, Arc::clone(&gateway), &[Acceleration::Kvm]).await {
+        Ok(qemu) => {
+            mouth::say("note: each machine is a microVM, by qemu with kvm");
+            Ok(Arc::new(qemu))
+        }
+        Err(why) => {
+            let sandbox = of_namespaces(settings, gateway)?;
+            let problem = &why.problem;
+            mouth::say(&format!("note: machines are made of namespaces, not microVMs: {problem}"));
+            Ok(sandbox)
+        }
+    }
+}
+
+fn of_namespaces(settings: &Settings, gateway: Arc<Gateway>) -> Result<Arc<dyn Sandbox>, Failure> {
+    let sandbox = Namespaces::new(namespaces(settings), gateway)
+        .map_err(|error| unusable(settings, &error))?;
+    Ok(Arc::new(sandbox))
 }
 
 /// What can be said of machines on this host.
@@ -110,7 +146,7 @@ fn registries(settings: &Settings) -> Result<Client, Failure> {
     })
 }
 
-fn unusable(settings: &Settings, error: &sandbox::port::SandboxError) -> Failure {
+pub(crate) fn unusable(settings: &Settings, error: &sandbox::port::SandboxError) -> Failure {
     let hint = match error {
         sandbox::port::SandboxError::Unusable { hint, .. } => hint.clone(),
         sandbox::port::SandboxError::Io { source, .. } => {

@@ -38,7 +38,8 @@ async fn a_memory_hog_is_told_from_other_failures() {
     let house = VmHouse::new().await;
     let machine = house.launch(&spec()).await;
     // Each holds its part until the last has none.
-    let hog = "for i in 1 2 3 4 5; do dd if=/dev/zero bs=70000000 count=1 | sleep 5 & done; wait; exit 1";
+    let hog =
+        "for i in 1 2 3 4 5; do dd if=/dev/zero bs=70000000 count=1 | sleep 5 & done; wait; exit 1";
     assert_eq!(sh(&*machine, hog).await.exit, Exit::OutOfMemory);
     assert_eq!(sh(&*machine, "exit 1").await.exit, Exit::Code(1));
     machine.close().await.unwrap();
