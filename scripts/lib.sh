@@ -55,6 +55,19 @@ install_missing() {
   DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >&2
 }
 
+# install_qemu  QEMU's programs have to be of one version: those of another suite give way.
+install_qemu() {
+  command -v qemu-system-x86_64 >/dev/null 2>&1 && return 0
+  if dpkg-query -W qemu-utils >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+    apt-get update -qq
+    version=$(apt-cache policy qemu-system-x86 | sed -n 's/^ *Candidate: //p')
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends --allow-downgrades \
+      "qemu-system-x86=$version" "qemu-utils=$version" >&2
+  else
+    install_missing qemu-system-x86_64:qemu-system-x86
+  fi
+}
+
 # built_hob TOP  where cargo puts the debug binary, whatever its configuration says.
 built_hob() {
   folder=$(cd "$1" && cargo metadata --format-version 1 --no-deps --locked --offline 2>/dev/null |

@@ -20,7 +20,7 @@ pub(crate) mod programs;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::image::{ImageError, Images, Kernel, Layer, Root, Watcher};
+use crate::image::{self, ImageError, Images, Kernel, Layer, Root, Watcher};
 use crate::namespaces::{Toolchains, toolchains};
 
 /// What virtual machines are made of.
@@ -28,16 +28,13 @@ use crate::namespaces::{Toolchains, toolchains};
 pub struct Parts {
     /// What they boot.
     pub kernel: Kernel,
-    /// The images to choose from; the first is the default.
+    /// The images to choose from.
     pub roots: Vec<Root>,
     /// What is shown in all of them.
     pub layers: Vec<Layer>,
     /// The search path and the variables that the layers need.
     pub toolchains: Toolchains,
 }
-
-/// The name of the image where none was chosen.
-const DEFAULT_IMAGE: &str = "default";
 
 impl Parts {
     /// What there is below a state folder, with the toolchains of this host, which are packed where they have changed; the
@@ -49,14 +46,8 @@ impl Parts {
     ) -> Result<Self, ImageError> {
         let images = Images::open(state_dir)?;
         let kernel = images.kernel()?;
+        images.find(image::DEFAULT)?;
         let roots = images.list()?.roots;
-        if roots.is_empty() {
-            return Err(ImageError::None {
-                kind: "image",
-                name: DEFAULT_IMAGE.to_owned(),
-                hint: "`hob image build` makes it".to_owned(),
-            });
-        }
         let toolchains = toolchains::find(variables, &[]);
         let layers = images.toolchains(&toolchains, watcher)?;
         Ok(Self { kernel, roots, layers, toolchains })
@@ -65,7 +56,6 @@ impl Parts {
     /// The image of this name or digest.
     pub(crate) fn root(&self, image: &str) -> Option<&Root> {
         let named = |root: &&Root| root.name == image || root.digest.to_string() == image;
-        let found = self.roots.iter().find(named);
-        found.or_else(|| self.roots.first().filter(|_| image == DEFAULT_IMAGE))
+        self.roots.iter().find(named)
     }
 }

@@ -17,6 +17,7 @@ use super::usage::Usage;
 use super::watch::{self, Watched};
 use crate::channel::Greeted;
 use crate::egress::Door;
+use crate::microvm::console::Console;
 use crate::port::{Machine, MachinePath, MachineSpec, OutputSink, SandboxError, Signal};
 use crate::session::Session;
 
@@ -32,6 +33,8 @@ pub(crate) struct HostMachine {
     pub(crate) remains: Remains,
     /// The process that ends by itself once the stream is closed, and how long it may take; killed then.
     pub(crate) ending: Option<(Arc<OwnedFd>, Duration)>,
+    /// Where its own kernel complains, if it has one.
+    pub(crate) console: Option<Console>,
 }
 
 /// A machine whose guest has said hello, and what there is of it.
@@ -47,6 +50,8 @@ pub(crate) struct Ready {
     pub(crate) cgroup: Option<Arc<Cgroup>>,
     /// As in the machine.
     pub(crate) ending: Option<(Arc<OwnedFd>, Duration)>,
+    /// As in the machine.
+    pub(crate) console: Option<Console>,
     /// What listens to it besides.
     pub(crate) listening: JoinSet<()>,
 }
@@ -60,7 +65,7 @@ impl HostMachine {
         reserve_bytes: u64,
         measure: impl Fn(u64) -> Usage + Clone + Send + 'static,
     ) -> Self {
-        let Ready { greeted, watched, remains, cgroup, ending, listening } = ready;
+        let Ready { greeted, watched, remains, cgroup, ending, console, listening } = ready;
         let Greeted { link, hello, connections } = greeted;
         for note in &hello.notes {
             tracing::warn!(machine = %spec.id, %note, "a machine is ready with less than wanted");
@@ -73,7 +78,20 @@ impl HostMachine {
         tasks.spawn(watch::wall_time(watched.clone(), spec.time_ms));
         tasks.spawn(watch::disk(watched, spec.disk_bytes, reserve_bytes, measure));
         let session = Session::new(link, fate, hello.landlock, spec.disk_bytes);
-        Self { id: spec.id, session, tasks, cgroup, remains, ending }
+        Self { id: spec.id, session, tasks, cgroup, remains, ending, console }
+    }
+
+    /// Adds what a kernel of the machine's own said at its end.
+    fn explain(&self, error: SandboxError) -> SandboxError {
+        match (error, &self.console) {
+            (SandboxError::Lost(_), Some(console)) if console.tells_of_no_memory() => {
+                SandboxError::Limit { limit: "memory".to_owned() }
+            }
+            (SandboxError::Lost(reason), Some(console)) => {
+                SandboxError::Lost(console.explain(&reason))
+            }
+            (error, _) => error,
+        }
     }
 
     fn oom_kills(&self) -> u64 {
@@ -103,7 +121,7 @@ impl Machine for HostMachine {
             Err(SandboxError::Lost(_)) if out_of_memory => {
                 Err(SandboxError::Limit { limit: "memory".to_owned() })
             }
-            result => result,
+            result => result.map_err(|error| self.explain(error)),
         }
     }
 
@@ -114,7 +132,7 @@ impl Machine for HostMachine {
         max_bytes: u64,
         from: &mut (dyn AsyncRead + Send + Unpin),
     ) -> Result<u64, SandboxError> {
-        self.session.put(path, mode, max_bytes, from).await
+        self.session.put(path, mode, max_bytes, from).await.map_err(|error| self.explain(error))
     }
 
     async fn get(
@@ -123,7 +141,7 @@ impl Machine for HostMachine {
         max_bytes: u64,
         into: &mut (dyn AsyncWrite + Send + Unpin),
     ) -> Result<Option<u64>, SandboxError> {
-        self.session.get(path, max_bytes, into).await
+        self.session.get(path, max_bytes, into).await.map_err(|error| self.explain(error))
     }
 
     async fn close(self: Box<Self>) -> Result<(), SandboxError> {

@@ -10,6 +10,9 @@ use crate::output::Kept;
 /// How much is kept, in bytes.
 const KEPT_MAX: usize = 64 * 1024;
 
+/// The words of a kernel that finds nobody to kill (mm/oom_kill.c).
+const NO_MEMORY: &str = "System is deadlocked on memory";
+
 /// How much of it is quoted in an error, in characters.
 const QUOTED_MAX: usize = 1500;
 
@@ -32,11 +35,22 @@ impl Console {
         }
     }
 
-    /// The end of what was said, on one line of printable characters.
-    pub(crate) fn quoted(&self) -> String {
+    fn text(&self) -> String {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let (bytes, _) = kept.finish();
-        quote(&String::from_utf8_lossy(&bytes))
+        String::from_utf8_lossy(&kept.finish().0).into_owned()
+    }
+
+    /// A reason with the end of what was said, on one line of printable characters.
+    pub(crate) fn explain(&self, reason: &str) -> String {
+        match quote(&self.text()) {
+            said if said.is_empty() => reason.to_owned(),
+            said => format!("{reason}; its console ends with: {said}"),
+        }
+    }
+
+    /// Whether the kernel gave up because there was no memory left and nobody to kill.
+    pub(crate) fn tells_of_no_memory(&self) -> bool {
+        self.text().contains(NO_MEMORY)
     }
 }
 
@@ -65,7 +79,9 @@ mod tests {
         let flood = vec![b'f'; 1_000_000];
         let text = [flood.as_slice(), b"\nthe end"].concat();
         console.clone().listen(text.as_slice()).await;
-        assert!(console.quoted().ends_with("| the end"));
+        assert!(console.explain("gone").starts_with("gone; its console ends with: "));
+        assert!(console.explain("gone").ends_with("| the end"));
+        assert_eq!(Console::new().explain("gone"), "gone");
         let kept = console.0.lock().unwrap().clone();
         assert!(kept.finish().0.len() <= KEPT_MAX);
     }

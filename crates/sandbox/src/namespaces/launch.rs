@@ -175,8 +175,15 @@ impl Launcher {
         let folder = watched.folder.clone();
         let measure = move |most| measure(&folder, init, most);
         let reserve = self.settings.disk_reserve_bytes;
-        let ready =
-            Ready { greeted, watched, remains, cgroup, ending: None, listening: JoinSet::new() };
+        let ready = Ready {
+            greeted,
+            watched,
+            remains,
+            cgroup,
+            ending: None,
+            console: None,
+            listening: JoinSet::new(),
+        };
         Ok(HostMachine::serve(spec, door, ready, reserve, measure))
     }
 

@@ -195,8 +195,8 @@ impl Launcher {
         };
         let disk = folder.join(FOLDER).join(SCRATCH);
         let reserve = self.settings.disk_reserve_bytes;
-        let ending = Some((process, ENDING_MAX));
-        let ready = Ready { greeted, watched, remains, cgroup, ending, listening };
+        let (ending, console) = (Some((process, ENDING_MAX)), Some(console));
+        let ready = Ready { greeted, watched, remains, cgroup, ending, console, listening };
         Ok(HostMachine::serve(spec, Some(door), ready, reserve, move |_| disks::usage(&disk)))
     }
 
@@ -355,8 +355,8 @@ impl Launcher {
         SystemClock.fill_random(&mut entropy);
         let mut machine_id = [0; 16];
         SystemClock.fill_random(&mut machine_id);
-        let hostname = layout::USER;
-        let files = files::of(spec, hostname, &hex(&machine_id), certificate)?;
+        let hostname = hostname(spec);
+        let files = files::of(spec, &hostname, &hex(&machine_id), certificate)?;
         let layers = self.parts().layers.iter().enumerate().map(|(position, layer)| {
             message::Layer { serial: disks::layer(position), folders: layer.mounts.clone() }
         });
@@ -370,7 +370,7 @@ impl Launcher {
             file_max_bytes: spec.disk_bytes,
             process_memory_max_bytes: None,
             vm: Some(VmSetup {
-                hostname: hostname.to_owned(),
+                hostname,
                 entropy: hex(&entropy),
                 time_ms: SystemClock.now().as_millis(),
                 root: disks::ROOT.to_owned(),
@@ -381,6 +381,13 @@ impl Launcher {
             }),
         })
     }
+}
+
+/// The name of a machine for itself: no two have the same.
+fn hostname(spec: &MachineSpec) -> String {
+    let id = spec.id.to_string();
+    let last = id.rsplit('_').next().unwrap_or(&id);
+    format!("{}-{last}", layout::USER)
 }
 
 /// Makes sure that QEMU runs the guest in the way that was asked for.
@@ -411,11 +418,7 @@ async fn failed(
     if !complaint.is_empty() {
         text = format!("{text} ({complaint})");
     }
-    let said = console.quoted();
-    if !said.is_empty() {
-        text = format!("{text}; its console ends with: {said}");
-    }
-    SandboxError::Launch(text)
+    SandboxError::Launch(console.explain(&text))
 }
 
 /// Two ends of a connection: ours, which never blocks, and the one to hand over.

@@ -20,7 +20,7 @@ const REMOVAL_MAX: Duration = Duration::from_secs(20);
 pub(crate) async fn choose(launcher: &Arc<Launcher>) -> Result<Acceleration, SandboxError> {
     let mut reasons = Vec::new();
     for acceleration in launcher.settings().accelerations.clone() {
-        let probed = kept(launcher, acceleration).await;
+        let probed = known(launcher, acceleration, false).await;
         if probed.ok {
             return Ok(acceleration);
         }
@@ -28,12 +28,12 @@ pub(crate) async fn choose(launcher: &Arc<Launcher>) -> Result<Acceleration, San
     }
     Err(SandboxError::Unusable {
         reason: format!("no guest boots under QEMU ({})", reasons.join("; ")),
-        hint: "`hob doctor` says what is missing".to_owned(),
+        hint: "`hob doctor` tries again and says what is missing".to_owned(),
     })
 }
 
-/// What is known of an acceleration; where nothing is, a guest is booted.
-async fn kept(launcher: &Arc<Launcher>, acceleration: Acceleration) -> Probed {
+/// What is known of an acceleration; where nothing is, or nothing good and somebody asks `again`, a guest is booted.
+async fn known(launcher: &Arc<Launcher>, acceleration: Acceleration, again: bool) -> Probed {
     let probes = Probes::of(launcher.state_dir());
     let key = probes::key(&[
         acceleration.name().as_bytes(),
@@ -41,7 +41,7 @@ async fn kept(launcher: &Arc<Launcher>, acceleration: Acceleration) -> Probed {
         launcher.parts().kernel.digest.as_bytes(),
         launcher.initramfs().as_os_str().as_encoded_bytes(),
     ]);
-    if let Some(probed) = probes.get(&key) {
+    if let Some(probed) = probes.get(&key).filter(|probed| probed.ok || !again) {
         return probed;
     }
     let probed = boot(launcher, acceleration).await;
@@ -90,7 +90,7 @@ pub async fn probe(settings: &Settings) -> Vec<Capability> {
     };
     let mut found = Vec::new();
     for acceleration in launcher.settings().accelerations.clone() {
-        let probed = kept(&launcher, acceleration).await;
+        let probed = known(&launcher, acceleration, true).await;
         let version = launcher.version();
         let detail = format!(
             "{} {version} at {}: {}",

@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use domain::Digest;
 use domain::MachineId;
 use domain::clock::SystemClock;
 use rustix::fs::FlockOperation;
 use sandbox::egress::{self, Gateway};
-use sandbox::image::{Kernel, KernelSource, Root};
+use sandbox::image::{self, Images, KernelSource, Watcher};
 use sandbox::microvm::Parts;
 use sandbox::namespaces::Toolchains;
 use sandbox::port::{EgressAudit, Machine, MachineSpec, NetworkPolicy, Sandbox as _, SandboxError};
@@ -18,88 +17,42 @@ use sandbox::qemu::{Acceleration, Qemu, Settings};
 
 use crate::machine_house::{Audit, MIB, variables};
 
-/// The modules that the guest needs, what they need first.
-const MODULES: [&str; 11] = [
-    "drivers/virtio/virtio_ring.ko",
-    "drivers/virtio/virtio.ko",
-    "drivers/virtio/virtio_pci_modern_dev.ko",
-    "drivers/virtio/virtio_pci_legacy_dev.ko",
-    "drivers/virtio/virtio_pci.ko",
-    "drivers/block/virtio_blk.ko",
-    "drivers/char/virtio_console.ko",
-    "drivers/char/hw_random/rng-core.ko",
-    "drivers/char/hw_random/virtio-rng.ko",
-    "fs/overlayfs/overlay.ko",
-    "fs/squashfs/squashfs.ko",
-];
-
 /// Folder of what all tests share; whoever comes first makes it, the others wait.
-fn shared() -> PathBuf {
+fn shared() -> Images {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("virtual-machines");
     std::fs::create_dir_all(&folder).unwrap();
-    let lock = std::fs::File::create(folder.join(".lock")).unwrap();
+    let lock = std::fs::File::create(folder.join("making")).unwrap();
     rustix::fs::flock(&lock, FlockOperation::LockExclusive).unwrap();
-    if !folder.join("root.squashfs").exists() {
-        make(&folder);
+    let images = Images::open(&folder).unwrap();
+    let nobody = Watcher::nobody();
+    images.make_kernel(KernelSource::DebianCloud, &nobody).unwrap();
+    if images.find(image::DEFAULT).is_err() {
+        let tar = folder.join("busybox.tar");
+        make_tar(&tar);
+        images.import(&tar, image::DEFAULT, &nobody).unwrap();
     }
-    folder
+    images
 }
 
-#[track_caller]
-fn run(folder: &Path, program: &str, arguments: &[&str]) -> String {
+/// A root file system of busybox alone: small, and everything that these tests do is a command of it.
+fn make_tar(tar: &Path) {
+    let script = "set -e; cd $(mktemp -d); mkdir bin etc usr home var; cp /bin/busybox bin/; \
+        for name in $(bin/busybox --list); do [ $name = busybox ] || ln -s busybox bin/$name; done; \
+        tar --owner=0 --group=0 -cf \"$0\" .; rm -rf \"$PWD\"";
     #[expect(clippy::disallowed_methods, reason = "makes what is tested with")]
-    let output = Command::new(program).args(arguments).current_dir(folder).output();
-    let output = output.unwrap_or_else(|e| panic!("{program}: {e}"));
-    assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// Debian's kernel for clouds, and an image of busybox alone.
-fn make(folder: &Path) {
-    let depends = run(folder, "apt-cache", &["depends", "linux-image-cloud-amd64"]);
-    let package = depends.lines().find_map(|line| line.trim().strip_prefix("Depends: ")).unwrap();
-    run(folder, "apt-get", &["download", "-q", package]);
-    run(folder, "sh", &["-c", &format!("rm -rf kernel && dpkg-deb -x {package}_*.deb kernel")]);
-    let make_root = "rm -rf root && mkdir -p root/bin root/etc root/usr root/home root/var && cp /bin/busybox root/bin/ && \
-        for name in $(/bin/busybox --list); do [ $name = busybox ] || ln -s busybox root/bin/$name; done && \
-        mksquashfs root new.squashfs -all-root -noappend -quiet -no-progress >/dev/null && mv new.squashfs root.squashfs";
-    run(folder, "sh", &["-c", make_root]);
+    let output = Command::new("sh").args(["-c", script]).arg(tar).output().unwrap();
+    assert!(output.status.success(), "{output:?}: is busybox-static installed?");
 }
 
 /// What machines are made of in tests.
 pub(crate) fn parts() -> Parts {
-    let folder = shared();
-    let boot = folder.join("kernel/boot");
-    let entries = std::fs::read_dir(&boot).unwrap().map(|entry| entry.unwrap().path());
-    let bzimage = entries
-        .into_iter()
-        .find(|path| path.file_name().unwrap().to_string_lossy().starts_with("vmlinuz-"));
-    let bzimage = bzimage.unwrap();
-    let name = bzimage.file_name().unwrap().to_str().unwrap();
-    let version = name.strip_prefix("vmlinuz-").unwrap().to_owned();
-    let modules = folder.join("kernel/lib/modules").join(&version).join("kernel");
-    let modules = MODULES.map(|module| modules.join(module));
-    let kernel = Kernel {
-        digest: Digest::of(version.as_bytes()),
-        version,
-        bzimage: Some(bzimage),
-        vmlinux: None,
-        // Some are part of the kernel itself in one version and a module in another.
-        modules: modules.into_iter().filter(|path| path.exists()).collect(),
-        source: KernelSource::DebianCloud,
-    };
-    let file = folder.join("root.squashfs");
-    let bytes = file.metadata().unwrap().len();
-    let digest = Digest::of(b"busybox");
-    let root = Root {
-        name: "busybox".to_owned(),
-        digest,
-        file,
-        bytes,
-        made_from: "busybox-static".to_owned(),
-        env: Vec::new(),
-    };
-    Parts { kernel, roots: vec![root], layers: Vec::new(), toolchains: Toolchains::default() }
+    let images = shared();
+    Parts {
+        kernel: images.kernel().unwrap(),
+        roots: images.list().unwrap().roots,
+        layers: Vec::new(),
+        toolchains: Toolchains::default(),
+    }
 }
 
 pub(crate) fn settings(state: &Path) -> Settings {

@@ -112,7 +112,7 @@ async fn commands_are_nobody_in_their_own_machine() {
 #[tokio::test]
 async fn two_machines_have_nothing_in_common_but_their_image() {
     let house = VmHouse::new().await;
-    let look = "cat /etc/machine-id /proc/sys/kernel/random/boot_id; \
+    let look = "hostname; cat /etc/machine-id /proc/sys/kernel/random/boot_id; \
         od -An -tx1 -N16 /dev/urandom; cat /proc/sys/kernel/random/uuid";
     let mut seen = BTreeSet::new();
     for _ in 0..2 {
@@ -124,7 +124,7 @@ async fn two_machines_have_nothing_in_common_but_their_image() {
             says(&*machine, &format!("echo secret >{folder}/left")).await;
         }
         let looked = says(&*machine, look).await;
-        assert_eq!(looked.lines().count(), 4);
+        assert_eq!(looked.lines().count(), 5);
         assert!(looked.lines().all(|line| seen.insert(line.to_owned())), "{looked}");
         let time: u64 = says(&*machine, "date +%s").await.parse().unwrap();
         let now = SystemClock.now().as_millis() / 1000;
