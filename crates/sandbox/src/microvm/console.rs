@@ -10,7 +10,7 @@ use crate::output::Kept;
 /// How much is kept, in bytes.
 const KEPT_MAX: usize = 64 * 1024;
 
-/// The words of a kernel that finds nobody to kill (mm/oom_kill.c).
+/// The words of a kernel that finds nobody to kill (`mm/oom_kill.c`).
 const NO_MEMORY: &str = "System is deadlocked on memory";
 
 /// How much of it is quoted in an error, in characters.
