@@ -60,6 +60,9 @@ pub(crate) fn confine_all(setup: &Setup) -> Result<(String, Vec<String>), String
     };
     if setup.user.is_none() {
         drop_capabilities().map_err(|e| format!("dropping capabilities: {e}"))?;
+    } else {
+        // PID 1 keeps its own, to become others' users; what it starts can never gain any.
+        empty_bounding_set();
     }
     Ok((landlock.to_owned(), notes))
 }
@@ -88,11 +91,15 @@ fn drop_capabilities() -> io::Result<()> {
         inheritable: CapabilitySet::empty(),
     };
     let _unknown = rustix::thread::clear_ambient_capability_set();
+    empty_bounding_set();
+    Ok(rustix::thread::set_capabilities(None, none)?)
+}
+
+/// Without `CAP_SETPCAP` the bounding set stays; no new privileges makes it meaningless.
+fn empty_bounding_set() {
     for capability in CapabilitySet::all().iter() {
-        // Without CAP_SETPCAP the bounding set stays; no new privileges makes it meaningless.
         let _refused = rustix::thread::remove_capability_from_bounding_set(capability);
     }
-    Ok(rustix::thread::set_capabilities(None, none)?)
 }
 
 /// What a command's process does to itself before it becomes the command.

@@ -37,20 +37,25 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// What there is below a state folder, with the toolchains of this host, which are packed where they have changed; the
-    /// error says what has to be made first. Blocks.
-    pub fn find(
-        state_dir: &Path,
-        variables: &BTreeMap<String, String>,
-        watcher: &Watcher,
-    ) -> Result<Self, ImageError> {
+    /// What there is below a state folder, without the toolchains; the error says what has to be made first. Blocks.
+    pub fn find(state_dir: &Path) -> Result<Self, ImageError> {
         let images = Images::open(state_dir)?;
         let kernel = images.kernel()?;
         images.find(image::DEFAULT)?;
         let roots = images.list()?.roots;
+        Ok(Self { kernel, roots, layers: Vec::new(), toolchains: Toolchains::default() })
+    }
+
+    /// The same with the toolchains of this host, which are packed where they have changed. Blocks, perhaps for minutes.
+    pub fn with_toolchains(
+        self,
+        state_dir: &Path,
+        variables: &BTreeMap<String, String>,
+        watcher: &Watcher,
+    ) -> Result<Self, ImageError> {
         let toolchains = toolchains::find(variables, &[]);
-        let layers = images.toolchains(&toolchains, watcher)?;
-        Ok(Self { kernel, roots, layers, toolchains })
+        let layers = Images::open(state_dir)?.toolchains(&toolchains, watcher)?;
+        Ok(Self { layers, toolchains, ..self })
     }
 
     /// The image of this name or digest.
