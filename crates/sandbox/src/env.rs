@@ -113,7 +113,7 @@ const NOT_OF_IMAGES: [&str; 2] = ["PATH", "HOME"];
 pub(crate) fn of_image(
     toolchains: &Toolchains,
     image: &[(String, String)],
-    spec: &[(String, String)],
+    spec: &MachineSpec,
 ) -> Vec<(String, String)> {
     let mut toolchains = toolchains.clone();
     let named = image.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.as_str());

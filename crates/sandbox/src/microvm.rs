@@ -53,7 +53,7 @@ impl Parts {
         variables: &BTreeMap<String, String>,
         watcher: &Watcher,
     ) -> Result<Self, ImageError> {
-        let toolchains = toolchains::find(variables, &[]);
+        let toolchains = toolchains::find(variables, &[], state_dir);
         let layers = Images::open(state_dir)?.toolchains(&toolchains, watcher)?;
         Ok(Self { layers, toolchains, ..self })
     }

@@ -280,7 +280,7 @@ impl Launcher {
             .map_err(io_error("making the machine's folder"))?;
         let mut remains = Remains::new(folder, present);
         let own = remains.folder().path().join(FOLDER);
-        let mut staging = Staging::new(self.is_root);
+        let mut staging = Staging::new(self.is_root, self.state_dir.clone());
         let place = staging.place(&own);
         let disks = match root {
             Some(root) => self.disks(root, spec, &own, &mut staging)?,
@@ -363,7 +363,7 @@ impl Launcher {
         let writable = [layout::CHECKOUT, layout::HOME, layout::TMP, layout::TRANSFER];
         Ok(Setup {
             user: Some((layout::USER_ID, layout::USER_ID)),
-            env: env::of_image(&self.parts().toolchains, &root.env, &spec.env),
+            env: env::of_image(&self.parts().toolchains, &root.env, spec),
             writable: writable.map(str::to_owned).to_vec(),
             proxy_port: Some(layout::PROXY_PORT),
             processes_max: Some(spec.processes_max.into()),

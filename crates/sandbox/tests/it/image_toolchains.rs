@@ -26,15 +26,15 @@ fn toolchains_are_packed_once_until_they_change_and_no_credential_is_among_them(
         fs::write(place(file), text).unwrap();
     }
     std::os::unix::fs::symlink("rustc", place(".rustup/toolchains/stable/bin/link")).unwrap();
+    let state = tempfile::tempdir().unwrap();
     let find = || {
         let variables: BTreeMap<_, _> = [
             ("HOME".to_owned(), home.path().to_str().unwrap().to_owned()),
             ("PATH".to_owned(), String::new()),
         ]
         .into();
-        toolchains::find(&variables, &[])
+        toolchains::find(&variables, &[], state.path())
     };
-    let state = tempfile::tempdir().unwrap();
     let images = Images::open(state.path()).unwrap();
     let packed = || images.toolchains(&find(), &Watcher::nobody()).unwrap();
     let [layer] = <[_; 1]>::try_from(packed()).unwrap();
