@@ -88,7 +88,7 @@ impl Machine for Recorded {
                 .fact("millis", done.millis)
                 .payload("stdout", end_of(&done.stdout))
                 .payload("stderr", end_of(&done.stderr)),
-            Err(error) => note.fact("failed", crate::chain(error)),
+            Err(error) => note.fact("failed", told(error)),
         });
         result
     }
@@ -119,6 +119,11 @@ impl Machine for Recorded {
         asked.is_gone(id);
         Ok(())
     }
+}
+
+/// What is said of a machine's error. It may quote the machine: what its guest says and, of a virtual one, its console.
+pub(crate) fn told(error: &SandboxError) -> String {
+    governance::text::plain(&crate::chain(error))
 }
 
 /// The end of an output, without the secrets in it.

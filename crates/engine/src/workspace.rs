@@ -11,6 +11,7 @@ use sandbox::port::{Machine, MachinePath, OutputSink, SandboxError};
 use crate::audit::Note;
 use crate::pending::Pending;
 use crate::progress::{Listener, Progress};
+use crate::recorded::told;
 
 /// The most characters of a line that are shown.
 const LINE_MAX_CHARS: usize = 200;
@@ -28,7 +29,7 @@ const NO_SPACE: &str = "(os error 28)";
 
 impl From<SandboxError> for Lost {
     fn from(error: SandboxError) -> Self {
-        let text = crate::chain(&error);
+        let text = told(&error);
         Self(match error {
             // The machine's disk lies on the host's: a host without space is not the brain's fault.
             SandboxError::Refused(_) if text.contains(NO_SPACE) => WorkspaceError::Lost(text),

@@ -17,7 +17,7 @@ use tokio::io::AsyncWriteExt as _;
 use super::{Stage, StepError};
 use crate::audit::Note;
 use crate::progress::Progress;
-use crate::recorded::{Recorded, Requests};
+use crate::recorded::{Recorded, Requests, told};
 use crate::space::Patience;
 
 /// Processes and threads that a machine may have.
@@ -31,7 +31,7 @@ const HOST_RESPONSE_MAX_BYTES: u64 = 256 * 1024 * 1024;
 
 impl From<SandboxError> for StepError {
     fn from(error: SandboxError) -> Self {
-        let reason = crate::chain(&error);
+        let reason = told(&error);
         match error {
             SandboxError::Limit { .. } => Self::budget(reason),
             SandboxError::Refused(_) => Self::agent(reason),

@@ -174,3 +174,15 @@ fn what_is_kept_of_an_output_holds_no_secret_and_is_exact_otherwise() {
     assert!(!kept.contains(&token) && kept.starts_with("fetching with ["), "{kept}");
     assert_eq!(super::end_of(b"\xff\x1b[1mred"), b"\xff\x1b[1mred");
 }
+
+#[test]
+fn what_is_said_of_a_lost_machine_holds_no_secret_of_its_console() {
+    let token = format!("ghp_{}", "a1B2c3D4e5F6".repeat(3));
+    let error =
+        || SandboxError::Lost(format!("it is gone; its console ends with: {token} \u{202e}"));
+    let step = crate::perform::StepError::from(error()).reason;
+    for said in [super::told(&error()), step] {
+        assert!(!said.contains(&token) && said.contains("console ends with: ["), "{said}");
+        assert!(said.ends_with("U+202E"), "{said}");
+    }
+}
