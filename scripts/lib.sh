@@ -28,44 +28,57 @@ die() {
   exit 1
 }
 
+# become_root PACKAGES...  sets as_root to what comes before a command that installs these.
+# As root that is nothing; otherwise it asks first, and it is sudo.
+become_root() {
+  command -v apt-get >/dev/null 2>&1 ||
+    die "missing: $*" "install them with this system's package manager, then run this again"
+  as_root=""
+  [ "$(id -u)" = 0 ] && return 0
+  command -v sudo >/dev/null 2>&1 || die "missing: $*" "as root: apt-get install $*"
+  say "missing: $*"
+  if [ "${HOB_YES:-}" != 1 ]; then
+    printf 'install with sudo apt-get? [y/N] ' >&2
+    read -r answer </dev/tty || answer=n
+    case "$answer" in y | Y | yes) ;; *) die "not installed: $*" "install them yourself, then run this again" ;; esac
+  fi
+  as_root="sudo"
+}
+
+# apt_install WORDS...  after become_root.
+apt_install() {
+  DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends "$@" >&2
+}
+
 # install_missing PROGRAM:PACKAGE...  installs the packages of the programs that are not there.
-# As root it just does so; otherwise it asks first, and goes through sudo.
 install_missing() {
   missing=""
   for pair in "$@"; do
     command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair#*:}"
   done
   [ -n "$missing" ] || return 0
-  command -v apt-get >/dev/null 2>&1 ||
-    die "missing:$missing" "install them with this system's package manager, then run this again"
-  if [ "$(id -u)" = 0 ]; then
-    as_root=""
-  else
-    command -v sudo >/dev/null 2>&1 || die "missing:$missing" "as root: apt-get install$missing"
-    say "missing:$missing"
-    if [ "${HOB_YES:-}" != 1 ]; then
-      printf 'install with sudo apt-get? [y/N] ' >&2
-      read -r answer </dev/tty || answer=n
-      case "$answer" in y | Y | yes) ;; *) die "not installed:$missing" "install them yourself, then run this again" ;; esac
-    fi
-    as_root="sudo"
-  fi
+  # shellcheck disable=SC2086
+  become_root $missing
   $as_root apt-get update -qq
   # shellcheck disable=SC2086
-  DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >&2
+  apt_install $missing
 }
 
-# install_qemu  QEMU's programs have to be of one version: those of another suite give way.
+# install_qemu  QEMU's packages have to be of one version: where some are here already, apt would take them away for those of
+# another. All become the version that is here, or, where this host no longer gets it, the one that it gets.
 install_qemu() {
   command -v qemu-system-x86_64 >/dev/null 2>&1 && return 0
-  if dpkg-query -W qemu-utils >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
-    apt-get update -qq
-    version=$(apt-cache policy qemu-system-x86 | sed -n 's/^ *Candidate: //p')
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends --allow-downgrades \
-      "qemu-system-x86=$version" "qemu-utils=$version" >&2
-  else
+  # shellcheck disable=SC2016
+  here=$(dpkg-query -W -f '${db:Status-Abbrev}${Version}\n' qemu-utils 2>/dev/null | sed -n 's/^ii *//p')
+  if [ -z "$here" ]; then
     install_missing qemu-system-x86_64:qemu-system-x86
+    return
   fi
+  become_root qemu-system-x86
+  $as_root apt-get update -qq
+  version=$(apt-cache madison qemu-system-x86 | sed 's/ //g' | cut -d'|' -f2 | grep -Fx "$here" | head -n 1)
+  [ -n "$version" ] || version=$(apt-cache policy qemu-system-x86 | sed -n 's/^ *Candidate: //p')
+  apt_install --allow-downgrades "qemu-system-x86=$version" "qemu-utils=$version"
 }
 
 # built_hob TOP  where cargo puts the debug binary, whatever its configuration says.

@@ -179,10 +179,9 @@ impl Images {
     pub fn kernel(&self) -> Result<Kernel, ImageError> {
         let found = kernel::all(&self.store)?;
         let own = found.iter().find(|kernel| kernel.source == KernelSource::Own);
-        own.or_else(|| found.first()).cloned().ok_or_else(|| ImageError::None {
-            kind: "kernel",
-            name: "for guests".to_owned(),
-            hint: "`hob image build` gets one".to_owned(),
+        own.or_else(|| found.first()).cloned().ok_or_else(|| ImageError::NotYet {
+            what: "kernel for virtual machines",
+            hint: "`hob image build` makes an image and gets a kernel; it takes some minutes",
         })
     }
 

@@ -18,7 +18,7 @@ pub const TRANSFER_FOLDER: &str = guest::layout::TRANSFER;
 pub struct MachineSpec {
     /// Its name; the marks of everything it leaves on the host carry it.
     pub id: MachineId,
-    /// `default`: the host's own system folders and toolchains, read-only.
+    /// `default`: the host's own system folders and toolchains, read-only; of a virtual machine, the image of that name.
     pub image: String,
     /// Processors.
     pub cpus: u32,

@@ -74,6 +74,17 @@ impl Settings {
     }
 }
 
+/// Whether QEMU is installed in a version that is of use; by `PATH` of these variables. Blocks.
+pub fn installed(variables: &BTreeMap<String, String>) -> Result<(), SandboxError> {
+    let program = version::find(&search(variables))?;
+    version::version(&program).map(drop)
+}
+
+/// The folders in which programs are looked for.
+fn search(variables: &BTreeMap<String, String>) -> Vec<PathBuf> {
+    variables.get("PATH").map(std::env::split_paths).into_iter().flatten().collect()
+}
+
 /// Makes machines of QEMU.
 #[derive(Debug)]
 pub struct Qemu {

@@ -63,6 +63,11 @@ pub(crate) async fn probe(settings: &Settings) -> Vec<Capability> {
 }
 
 async fn of_qemu(settings: &Settings) -> Result<sandbox::qemu::Settings, Failure> {
+    // First what is installed in a moment: images take minutes.
+    let variables = settings.environment.clone();
+    let installed = tokio::task::spawn_blocking(move || sandbox::qemu::installed(&variables));
+    let installed = installed.await.map_err(|error| Failure::bug("looking for QEMU", &error))?;
+    installed.map_err(|error| unusable(settings, &error))?;
     let data = settings.data.clone();
     let parts = blocking(move || Parts::find(&data)).await?;
     let (data, variables) = (settings.data.clone(), settings.environment.clone());

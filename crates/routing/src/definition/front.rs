@@ -217,7 +217,7 @@ pub enum GroupName {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SandboxFront {
-    /// Which image; only `default` exists, the host's own view.
+    /// Which image; only `default` exists: the host's own view, or what `hob image build` makes.
     pub image: Option<String>,
     /// Processors, 1 to 256; 2 when left out.
     pub cpus: Option<u32>,

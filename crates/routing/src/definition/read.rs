@@ -245,7 +245,7 @@ fn sandbox(front: &SandboxFront) -> Result<SandboxLimits, DefinitionError> {
         time_ms: front.time.map_or(45 * 60_000, |d| d.0),
     };
     if limits.image != "default" {
-        return Err(value_error("sandbox.image", "only `default` exists: the host's own view"));
+        return Err(value_error("sandbox.image", "only `default` exists"));
     }
     let mib = 1 << 20;
     if limits.memory_bytes < 64 * mib || limits.disk_bytes < 64 * mib {

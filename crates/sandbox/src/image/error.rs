@@ -56,6 +56,14 @@ pub enum ImageError {
         /// How to get it.
         hint: String,
     },
+    /// What every machine needs was not made yet.
+    #[error("there is no {what} yet")]
+    NotYet {
+        /// What.
+        what: &'static str,
+        /// How to get it.
+        hint: &'static str,
+    },
     /// A name or reference that cannot be one.
     #[error("`{text}` is not {expected}")]
     Malformed {
@@ -111,6 +119,7 @@ impl ImageError {
             Self::Failed { hint, .. } | Self::Registry { hint, .. } | Self::None { hint, .. } => {
                 hint.clone()
             }
+            Self::NotYet { hint, .. } => (*hint).to_owned(),
             Self::Refused { .. } => {
                 "such an entry has no place in an image of a machine; build the image without it"
                     .to_owned()

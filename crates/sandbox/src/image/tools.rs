@@ -1,11 +1,13 @@
 //! The host's programs that images are made with.
 
 use std::io::{BufRead as _, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
 use super::Watch;
 use super::error::{ImageError, Needed};
+use crate::microvm::programs;
 
 /// How much of what a program says is kept for the message of its failure, in lines.
 const KEPT_LINES: usize = 12;
@@ -22,10 +24,15 @@ pub(super) const XZ: Needed = Needed { program: "xz", package: "xz-utils" };
 pub(super) const ZSTD: Needed = Needed { program: "zstd", package: "zstd" };
 pub(super) const NEWUIDMAP: Needed = Needed { program: "newuidmap", package: "uidmap" };
 
-/// A command of one of the host's programs.
+/// A command of one of the distribution's programs. It and what it starts are looked for where the distribution has them: a
+/// search path may name folders of whatever repository the process was started in.
 #[expect(clippy::disallowed_methods, reason = "images are made with the host's own programs")]
 pub(super) fn command(needed: Needed) -> Command {
-    let mut command = Command::new(needed.program);
+    let found = programs::find(needed.program, &[]);
+    // Where there is none, starting it says so.
+    let mut command =
+        Command::new(found.unwrap_or_else(|| Path::new("/usr/bin").join(needed.program)));
+    command.env("PATH", programs::STANDARD.join(":"));
     command.env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
     command
 }
@@ -149,5 +156,24 @@ fn listen(said: impl Read, watch: &super::Watcher) -> Vec<String> {
             kept.pop_front();
         }
         kept.push_back(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_those_of_the_distribution_and_so_are_those_that_they_start() {
+        let no_such = Needed { program: "no-such-program", package: "none" };
+        for needed in [DPKG_DEB, no_such] {
+            let command = command(needed);
+            assert!(Path::new(command.get_program()).is_absolute(), "{command:?}");
+            let path = command.get_envs().find(|(name, _)| *name == "PATH").unwrap().1.unwrap();
+            assert!(std::env::split_paths(path).all(|folder| folder.is_absolute()), "{path:?}");
+        }
+        assert!(
+            matches!(need(&[DPKG_DEB, no_such]), Err(ImageError::Missing(missing)) if missing == [no_such])
+        );
     }
 }

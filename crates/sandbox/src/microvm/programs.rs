@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use crate::port::SandboxError;
 
 /// Where administrators' programs are, which ordinary users do not have on their search path.
-const STANDARD: [&str; 6] =
+pub(crate) const STANDARD: [&str; 6] =
     ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/// The program of this name on the search path or in a standard place.
+/// The program of this name on the search path or in a standard place. Of the search path only absolute folders count: another
+/// would be one of whatever repository the process was started in.
 pub(crate) fn find(name: &str, search: &[PathBuf]) -> Option<PathBuf> {
     let standard = STANDARD.map(PathBuf::from);
-    let mut candidates = search.iter().chain(&standard).map(|folder| folder.join(name));
+    let absolute = search.iter().filter(|folder| folder.is_absolute());
+    let mut candidates = absolute.chain(&standard).map(|folder| folder.join(name));
     candidates.find(|path| path.is_file())
 }
 
@@ -30,4 +32,21 @@ pub(crate) fn output(program: &Path, arguments: &[&str]) -> Result<String, Sandb
     }
     let complaint = String::from_utf8_lossy(&output.stderr);
     Err(failed(format!("{} ({})", output.status, complaint.trim())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_the_folder_that_hob_was_started_in_is_a_program() {
+        let here = PathBuf::from("src/microvm");
+        assert!(here.join("programs.rs").is_file());
+        assert_eq!(find("programs.rs", std::slice::from_ref(&here)), None);
+        let absolute = here.canonicalize().unwrap();
+        assert_eq!(
+            find("programs.rs", &[here, absolute.clone()]),
+            Some(absolute.join("programs.rs"))
+        );
+    }
 }

@@ -101,8 +101,7 @@ impl Launcher {
     }
 
     fn look(settings: Settings) -> Result<Arc<Self>, SandboxError> {
-        let search = settings.variables.get("PATH").map(std::env::split_paths);
-        let search: Vec<PathBuf> = search.into_iter().flatten().collect();
+        let search = super::search(&settings.variables);
         let program = version::find(&search)?;
         let version = version::version(&program)?;
         let mke2fs = programs::find("mke2fs", &search).ok_or_else(|| SandboxError::Unusable {

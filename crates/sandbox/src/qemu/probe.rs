@@ -39,7 +39,8 @@ async fn known(launcher: &Arc<Launcher>, acceleration: Acceleration, again: bool
         acceleration.name().as_bytes(),
         launcher.version().as_bytes(),
         launcher.parts().kernel.digest.as_bytes(),
-        launcher.initramfs().as_os_str().as_encoded_bytes(),
+        // Its name is that of its bytes; where it lies says nothing.
+        launcher.initramfs().file_name().unwrap_or_default().as_encoded_bytes(),
     ]);
     if let Some(probed) = probes.get(&key).filter(|probed| probed.ok || !again) {
         return probed;

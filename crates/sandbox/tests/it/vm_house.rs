@@ -17,19 +17,32 @@ use sandbox::qemu::{Acceleration, Qemu, Settings};
 
 use crate::machine_house::{Audit, MIB, variables};
 
-/// Folder of what all tests share; whoever comes first makes it, the others wait.
-fn shared() -> Images {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("virtual-machines");
-    std::fs::create_dir_all(&folder).unwrap();
-    let lock = std::fs::File::create(folder.join("making")).unwrap();
+/// The folder of what all tests share.
+fn shared() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("virtual-machines")
+}
+
+/// Whoever comes first makes something there, the others wait.
+fn alone() -> std::fs::File {
+    std::fs::create_dir_all(shared()).unwrap();
+    let lock = std::fs::File::create(shared().join("making")).unwrap();
     rustix::fs::flock(&lock, FlockOperation::LockExclusive).unwrap();
-    let images = Images::open(&folder).unwrap();
+    lock
+}
+
+/// The kernel and the image.
+fn images() -> Images {
+    let _alone = alone();
+    let images = Images::open(&shared()).unwrap();
     let nobody = Watcher::nobody();
-    images.make_kernel(KernelSource::DebianCloud, &nobody).unwrap();
+    images
+        .make_kernel(KernelSource::DebianCloud, &nobody)
+        .unwrap_or_else(|error| panic!("a kernel for virtual machines: {error}; {}", error.hint()));
     if images.find(image::DEFAULT).is_err() {
-        let tar = folder.join("busybox.tar");
+        let tar = shared().join("busybox.tar");
         make_tar(&tar);
-        images.import(&tar, image::DEFAULT, &nobody).unwrap();
+        let image = images.import(&tar, image::DEFAULT, &nobody);
+        image.unwrap_or_else(|error| panic!("an image: {error}; {}", error.hint()));
     }
     images
 }
@@ -41,12 +54,12 @@ fn make_tar(tar: &Path) {
         tar --owner=0 --group=0 -cf \"$0\" .; rm -rf \"$PWD\"";
     #[expect(clippy::disallowed_methods, reason = "makes what is tested with")]
     let output = Command::new("sh").args(["-c", script]).arg(tar).output().unwrap();
-    assert!(output.status.success(), "{output:?}: is busybox-static installed?");
+    assert!(output.status.success(), "{output:?}; get it by `apt-get install busybox-static tar`");
 }
 
 /// What machines are made of in tests.
 pub(crate) fn parts() -> Parts {
-    let images = shared();
+    let images = images();
     Parts {
         kernel: images.kernel().unwrap(),
         roots: images.list().unwrap().roots,
@@ -105,10 +118,26 @@ impl VmHouse {
     }
 }
 
+/// One probe guest boots for all tests; what it has shown is known in every state folder of this host.
 pub(crate) async fn sandbox(state: &Path) -> Qemu {
-    let gateway = Gateway::new(egress::Settings::new(state.join("cache"), MIB)).unwrap();
-    let made = Qemu::new(settings(state), Arc::new(gateway)).await;
-    made.unwrap_or_else(|error| panic!("{error}"))
+    const PROBES: &str = "probes.json";
+    if !state.join(PROBES).exists() {
+        let settings = settings(&shared());
+        let _alone = alone();
+        drop(made(settings).await);
+        std::fs::copy(shared().join(PROBES), state.join(PROBES)).unwrap();
+    }
+    made(settings(state)).await
+}
+
+async fn made(settings: Settings) -> Qemu {
+    let cache = egress::Settings::new(settings.state_dir.join("cache"), MIB);
+    let gateway = Gateway::new(cache).unwrap();
+    match Qemu::new(settings, Arc::new(gateway)).await {
+        Ok(qemu) => qemu,
+        Err(SandboxError::Unusable { reason, hint }) => panic!("{reason}; {hint}"),
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// The mark of a machine's folder.
