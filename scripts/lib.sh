@@ -65,7 +65,7 @@ install_missing() {
 }
 
 # install_qemu  QEMU's packages have to be of one version: where some are here already, apt would take them away for those of
-# another. All become the version that is here, or, where this host no longer gets it, the one that it gets.
+# another. They come from the release that those are of, or, where this host no longer asks that one, all become what it gets.
 install_qemu() {
   command -v qemu-system-x86_64 >/dev/null 2>&1 && return 0
   # shellcheck disable=SC2016
@@ -76,9 +76,14 @@ install_qemu() {
   fi
   become_root qemu-system-x86
   $as_root apt-get update -qq
-  version=$(apt-cache madison qemu-system-x86 | sed 's/ //g' | cut -d'|' -f2 | grep -Fx "$here" | head -n 1)
-  [ -n "$version" ] || version=$(apt-cache policy qemu-system-x86 | sed -n 's/^ *Candidate: //p')
-  apt_install --allow-downgrades "qemu-system-x86=$version" "qemu-utils=$version"
+  release=$(apt-cache madison qemu-system-x86 | awk -F'|' -v here="$here" \
+    '{ gsub(/ /, "", $2) } $2 == here { split($3, words, " "); sub("/.*", "", words[2]); print words[2]; exit }')
+  if [ -n "$release" ]; then
+    apt_install --target-release "$release" qemu-system-x86
+  else
+    version=$(apt-cache policy qemu-system-x86 | sed -n 's/^ *Candidate: //p')
+    apt_install --allow-downgrades "qemu-system-x86=$version" "qemu-utils=$version"
+  fi
 }
 
 # built_hob TOP  where cargo puts the debug binary, whatever its configuration says.

@@ -179,7 +179,7 @@ impl Images {
     pub fn kernel(&self) -> Result<Kernel, ImageError> {
         let found = kernel::all(&self.store)?;
         let own = found.iter().find(|kernel| kernel.source == KernelSource::Own);
-        own.or_else(|| found.first()).cloned().ok_or_else(|| ImageError::NotYet {
+        own.or_else(|| found.first()).cloned().ok_or(ImageError::NotYet {
             what: "kernel for virtual machines",
             hint: "`hob image build` makes an image and gets a kernel; it takes some minutes",
         })

@@ -51,3 +51,5 @@ mod side_by_side;
 mod signals;
 #[cfg(test)]
 mod told_before;
+#[cfg(test)]
+mod without_microvms;
