@@ -313,7 +313,7 @@ pub(crate) enum Image {
         /// Only a kernel: Debian's own, or one that is built here for guests alone
         #[arg(long, value_enum, conflicts_with_all = ["oci", "package"])]
         kernel: Option<KernelChoice>,
-        /// An image from an OCI registry: HOST[:PORT]/NAME[:TAG][@sha256:DIGEST]
+        /// An image from an OCI registry: `HOST[:PORT]/NAME[:TAG][@sha256:DIGEST]`
         #[arg(long, value_name = "REF", conflicts_with = "package")]
         oci: Option<String>,
         /// Ask that registry without TLS (one on this host's loopback is asked so anyway)

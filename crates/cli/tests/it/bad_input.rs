@@ -30,7 +30,10 @@ fn mistakes_are_told_before_machines_are_looked_for() {
     std::fs::write(house.beside("bad.md"), "---\nname: bad\nbrian: playbook\n---\n").unwrap();
     let bad = [&["run", "./bad.md", "--repo", "repo"], &sandbox[..]].concat();
     fixable(house.hob(&bad), &["`brian`"]);
-    fixable(house.hob(&[&update[..], &["repo"], &sandbox].concat()), &["microVM"]);
+    fixable(
+        house.hob(&[&update[..], &["repo"], &sandbox].concat()),
+        &["no Firecracker backend", "--sandbox qemu"],
+    );
 }
 
 #[test]
