@@ -164,8 +164,18 @@ impl Bisection<'_, '_> {
                         break;
                     }
                     Answer::Breaks(words) => words,
-                    Answer::Refused if self.leave_refused(&mut waiting).await? => continue,
-                    Answer::Refused | Answer::OutOfRuns => {
+                    Answer::Refused => match self.try_settled(&mut waiting).await? {
+                        Answer::Holds => {
+                            self.parted.kept.append(&mut waiting);
+                            break;
+                        }
+                        Answer::Breaks(words) => words,
+                        Answer::Refused | Answer::OutOfRuns => {
+                            self.give_up(&mut waiting, "");
+                            break;
+                        }
+                    },
+                    Answer::OutOfRuns => {
                         self.give_up(&mut waiting, "");
                         break;
                     }
@@ -282,17 +292,24 @@ impl Bisection<'_, '_> {
         );
     }
 
-    /// Takes out what does not go in without what was taken out before; whether there was any.
-    async fn leave_refused(&mut self, waiting: &mut Vec<Move>) -> Result<bool, BrainError> {
+    /// Puts in what the package manager does not take all at once: in parts, at lower versions where there are some, and
+    /// without what does not go in after what was taken out before. Then runs the checks; it stays in only where they hold.
+    async fn try_settled(&mut self, waiting: &mut Vec<Move>) -> Result<Answer, BrainError> {
         let mark = self.work.checkout.mark();
         let settled = moves::settle(&mut self.work.checkout, std::mem::take(waiting)).await?;
-        self.work.checkout.back_to(&mark).await?;
-        *waiting = settled.held;
-        let any = !settled.refused.is_empty();
         for (one, refused) in settled.refused {
             self.take_out(vec![one], Why::RefusedByResolver, refused.words());
         }
-        Ok(any)
+        *waiting = settled.held;
+        if waiting.is_empty() {
+            return Ok(Answer::Holds);
+        }
+        self.say(&format!("trying {}", listed(waiting)));
+        let answer = self.run_checks().await?;
+        if !matches!(answer, Answer::Holds) {
+            self.work.checkout.back_to(&mark).await?;
+        }
+        Ok(answer)
     }
 
     /// Puts a bundle on top of what is kept and runs the checks; it stays in only where they hold.

@@ -195,6 +195,26 @@ fn each_further_one_that_breaks_costs_no_more_than_the_first() {
 }
 
 #[test]
+fn what_goes_in_only_at_a_lower_version_without_the_broken_one_is_tried_so() {
+    let mut world = World::default()
+        .versions("a", &["1.0.0", "1.1.0"])
+        .versions("c", &["1.0.0", "1.1.0"])
+        .publish("c", "1.2.0", "a ^1.1.0")
+        .versions("d", &["1.0.0", "1.1.0"])
+        .breaks("a", "1.1.0");
+    world.single = true;
+    let (manifest, lock) = ("a ^1.0\nc ^1.0\nd ^1.0\n", "a 1.0.0\nc 1.0.0\nd 1.0.0\n");
+    let first = world.updates(manifest, lock, updates(UpdateLevel::Minor));
+    assert_eq!(first.outcome.updates.len(), 3, "{}", first.brief());
+    again(&mut world, &first);
+    let second = world.updates(manifest, lock, updates(UpdateLevel::Minor));
+    let moved: Vec<_> =
+        second.outcome.updates.iter().map(|u| (u.package.as_str(), u.to.as_str())).collect();
+    assert_eq!(moved, [("c", "1.1.0"), ("d", "1.1.0")], "{}", second.brief());
+    assert_eq!(reasons(&second.outcome), [("a".to_owned(), Why::NeedsCodeChange)]);
+}
+
+#[test]
 fn halves_that_only_move_together_are_not_blamed_on_the_package_manager() {
     // Whatever stands between the two.
     for other in ["aa", "c"] {
