@@ -16,7 +16,7 @@ use domain::limit::{QUOTE_MAX_CHARS, head_chars};
 use toolbox::dependencies::Bump;
 
 use super::Work;
-use super::checkout::Mark;
+use super::checkout::{Fit, Mark};
 use super::companions::{self, Allowed};
 use super::judged::{self, SetUp};
 use super::moves::{self, Move};
@@ -242,7 +242,7 @@ impl Bisection<'_, '_> {
             if self.with_waiting(&single, &mut waiting).await? {
                 return Ok(waiting);
             }
-            let mut other = self.another_way(&single).await?;
+            let mut other = self.another_way(&single, &mut words).await?;
             if other.is_none() {
                 other = self.with_companions(&single, &mut words).await?;
             }
@@ -390,15 +390,25 @@ impl Bisection<'_, '_> {
         self.work.checkout.workspace().progress(line);
     }
 
-    async fn another_way(&mut self, single: &Move) -> Result<Option<Move>, BrainError> {
+    /// Another way to the same end. Where one is not taken that was to have the version itself installed, the words say so.
+    async fn another_way(
+        &mut self,
+        single: &Move,
+        words: &mut String,
+    ) -> Result<Option<Move>, BrainError> {
         let others: Vec<&Vec<Vec<Bump>>> = single.others.iter().take(OTHERS_MAX).collect();
         let mut found = None;
         match self.others {
             Others::InTurn => {
                 for steps in others.into_iter().take(OTHER_RUNS_MAX) {
                     let other = single.with_steps(steps);
-                    if self.holds(&other).await? {
-                        return Ok(Some(other));
+                    match self.try_bundle(std::slice::from_ref(&other)).await? {
+                        Answer::Holds => return Ok(Some(other)),
+                        Answer::Refused if other.fit.0 == Fit::Close => {
+                            let told = other.told();
+                            *words = format!("{told} itself could not be installed:\n{words}");
+                        }
+                        Answer::Breaks(_) | Answer::Refused | Answer::OutOfRuns => {}
                     }
                 }
             }

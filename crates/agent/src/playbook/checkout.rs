@@ -31,6 +31,15 @@ pub(crate) struct Place<'a> {
     pub(crate) project: Project,
 }
 
+/// How requirements are moved to a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fit {
+    /// As they are written; where nothing locks, newer versions may be what is installed.
+    Style,
+    /// So that nothing newer is installed where nothing locks.
+    Close,
+}
+
 /// Why bumps did not go in. The checkout is as it was before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refused {
@@ -169,6 +178,7 @@ impl<'a> Checkout<'a> {
         &mut self,
         at: usize,
         bumps: &[Bump],
+        fit: Fit,
     ) -> Result<Result<(), Refused>, BrainError> {
         let graph = self.graph(at);
         let mut bumps: Vec<Bump> =
@@ -176,7 +186,7 @@ impl<'a> Checkout<'a> {
         if bumps.is_empty() {
             return Ok(Ok(()));
         }
-        let key = self.key(&self.places[at], &bumps);
+        let key = self.key(&self.places[at], (&bumps, fit));
         if let Some(known) = self.memo.moved(&key) {
             return match known {
                 Ok(after) => self.back_to(&after).await.map(Ok),
@@ -186,7 +196,7 @@ impl<'a> Checkout<'a> {
         let mark = self.mark();
         let (mut unblocks_left, mut added) = (UNBLOCKS_MAX, BTreeSet::new());
         let answer = loop {
-            let refused = match self.try_apply(at, &graph, &bumps).await {
+            let refused = match self.try_apply(at, &graph, (&bumps, fit)).await {
                 Ok(()) => {
                     self.added.append(&mut added);
                     self.forget_added(at);
@@ -226,7 +236,7 @@ impl<'a> Checkout<'a> {
     }
 
     /// The question that moving packages in the checkout as it is puts to a package manager.
-    fn key(&self, place: &Place<'_>, bumps: &[Bump]) -> Key {
+    fn key(&self, place: &Place<'_>, (bumps, fit): (&[Bump], Fit)) -> Key {
         let mut question = question(place, &self.files);
         for path in self.changed() {
             question = question.file(&path, self.files.content(&path));
@@ -234,7 +244,10 @@ impl<'a> Checkout<'a> {
         for (at, package, to) in &self.added {
             question = question.part(format!("{at} {package} {to}").as_bytes());
         }
-        let moves = question.part(b"moves");
+        let moves = question.part(match fit {
+            Fit::Style => b"moves",
+            Fit::Close => b"moves closely",
+        });
         let parts = bumps.iter().flat_map(|b| [&b.package, &b.from, &b.to]);
         parts.fold(moves, |question, part| question.part(part.as_bytes())).key()
     }
@@ -264,9 +277,18 @@ impl<'a> Checkout<'a> {
             }))
     }
 
-    async fn try_apply(&mut self, at: usize, graph: &Graph, bumps: &[Bump]) -> Result<(), Stop> {
+    async fn try_apply(
+        &mut self,
+        at: usize,
+        graph: &Graph,
+        (bumps, fit): (&[Bump], Fit),
+    ) -> Result<(), Stop> {
+        let Place { ecosystem, project } = &self.places[at];
+        let plan = match fit {
+            Fit::Style => ecosystem.plan(project, &self.files, graph, bumps)?,
+            Fit::Close => ecosystem.plan_closely(project, &self.files, graph, bumps)?,
+        };
         let place = &self.places[at];
-        let plan = place.ecosystem.plan(&place.project, &self.files, graph, bumps)?;
         for edit in &plan.edits {
             self.touched.insert(edit.path.clone());
             self.write(&edit.path, edit.text.as_bytes()).await?;

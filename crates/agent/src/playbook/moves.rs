@@ -3,7 +3,7 @@
 use domain::limit::{QUOTE_MAX_CHARS, head_chars};
 use toolbox::dependencies::Bump;
 
-use super::checkout::{Checkout, Refused};
+use super::checkout::{Checkout, Fit, Refused};
 use crate::outcome::BrainError;
 
 /// The most lower versions that are tried in place of a refused one.
@@ -25,6 +25,8 @@ pub(crate) struct Move {
     pub(crate) others: Vec<Vec<Vec<Bump>>>,
     /// Those of the steps that are there because they break with the rest otherwise.
     pub(crate) along: Vec<Bump>,
+    /// How requirements are moved for it, and for the other ways.
+    pub(crate) fit: (Fit, Fit),
 }
 
 impl Move {
@@ -40,18 +42,20 @@ impl Move {
             about: (package.to_owned(), from.to_owned()),
             others: rest.iter().map(steps).collect(),
             along: Vec::new(),
+            fit: (Fit::Style, Fit::Style),
         })
     }
 
     /// The same end by another way.
     pub(crate) fn with_steps(&self, steps: &[Vec<Bump>]) -> Self {
-        Self { steps: steps.to_vec(), others: Vec::new(), ..self.clone() }
+        let fit = (self.fit.1, self.fit.1);
+        Self { steps: steps.to_vec(), others: Vec::new(), fit, ..self.clone() }
     }
 
     /// The same with others that move along.
     pub(crate) fn with_companions(&self, along: Vec<Bump>) -> Self {
         let joint = along.iter().chain(self.bumps()).cloned().collect();
-        Self { along, ..self.with_steps(&[joint]) }
+        Self { along, fit: self.fit, ..self.with_steps(&[joint]) }
     }
 
     /// What it moves, for a person.
@@ -236,8 +240,10 @@ pub(crate) async fn put_in(
     moves: &[Move],
 ) -> Result<Result<(), Refused>, BrainError> {
     let mark = checkout.mark();
-    for run in moves.chunk_by(|a, b| a.place == b.place && a.steps.len() == 1 && b.steps.len() == 1)
-    {
+    let is_joint = |a: &Move, b: &Move| {
+        a.place == b.place && a.fit.0 == b.fit.0 && a.steps.len() == 1 && b.steps.len() == 1
+    };
+    for run in moves.chunk_by(is_joint) {
         let Some(first) = run.first() else { continue };
         let joint: Vec<Vec<Bump>> = if run.len() > 1 {
             vec![run.iter().flat_map(Move::bumps).cloned().collect()]
@@ -245,7 +251,7 @@ pub(crate) async fn put_in(
             first.steps.clone()
         };
         for step in &joint {
-            if let Err(refused) = checkout.apply(first.place, step).await? {
+            if let Err(refused) = checkout.apply(first.place, step, first.fit.0).await? {
                 checkout.back_to(&mark).await?;
                 return Ok(Err(refused));
             }
@@ -265,9 +271,11 @@ fn kept(checkout: &Checkout<'_>, one: &Move) -> Option<Refused> {
     let head = one.head()?;
     let graph = checkout.graph(one.place);
     let is_at = |version: &String| graph.named(&head.package).any(|(_, p)| p.version == *version);
-    // Without a lock, a widened range resolves to its newest version: that the old one is gone is all there is.
+    // Without a lock, a widened range resolves to its newest version: that the old one is gone is all there is, unless
+    // it was to admit nothing newer.
     let has_lock = checkout.places()[one.place].project.lock.is_some();
-    if is_at(&head.to) || (!has_lock && !is_at(&head.from)) {
+    let may_be_newer = !has_lock && one.fit.0 == Fit::Style;
+    if is_at(&head.to) || (may_be_newer && !is_at(&head.from)) {
         return None;
     }
     let now: Vec<&str> = graph.named(&head.package).map(|(_, p)| p.version.as_str()).collect();

@@ -15,13 +15,14 @@ use toolbox::dependencies::{Bump, Package, PackageId, Source};
 
 use super::Work;
 use super::bisect::Broken;
-use super::checkout::{Mark, Refused};
+use super::checkout::{Fit, Mark, Refused};
 use super::moves::{self, Move};
 use super::vulnerable::{Finding, Open, Policy, count, is_better, is_no_worse};
 use super::ways::{self, NoWay, Way};
 use crate::outcome::BrainError;
 
 mod holders;
+mod unlocked;
 
 /// The most findings that are worked on in one project.
 const FINDINGS_MAX: usize = 500;
@@ -80,7 +81,7 @@ pub(super) async fn run(
         let held = project.close_all().await?;
         let held = project.without_needless(held).await?;
         projects.push((at, before, project.given_up));
-        moves.extend(held);
+        moves.extend(held.into_iter().map(|one| unlocked::with_closer_ways(work, one)));
     }
     Ok((moves, Tried { policy, projects }))
 }
@@ -233,7 +234,7 @@ impl Project<'_, '_> {
             let Ok(ways) = ways::ways(self.work, self.policy, self.at, &finding).await else {
                 continue;
             };
-            let ways = self.after_previous(&finding, ways);
+            let (ways, fit) = self.after_previous(&finding, ways);
             let Some((best, rest)) = ways.split_first() else { continue };
             let is_taken = |bump: &Bump| {
                 let mut taken = moves.iter().flat_map(Move::bumps);
@@ -241,7 +242,8 @@ impl Project<'_, '_> {
             };
             if best.is_whole() && !best.bumps.iter().any(is_taken) {
                 let others = self.others(best, rest);
-                moves.push(self.made(&finding, vec![best.bumps.clone()], others));
+                let made = self.made(&finding, vec![best.bumps.clone()], others);
+                moves.push(Move { fit: (fit, fit), ..made });
             }
         }
         if moves.len() < 2 {
@@ -282,17 +284,19 @@ impl Project<'_, '_> {
             Ok(ways) => ways,
             Err(no_way) => return Ok(Err(no_way)),
         };
-        let ways = self.after_previous(finding, ways);
+        let (ways, fit_of_first) = self.after_previous(finding, ways);
         let before = count(&self.policy.findings(self.work, self.at));
         let mut refusals = Refusals::default();
         for (tried, way) in ways.iter().enumerate().take(WAYS_TRIED_MAX) {
             let mark = self.work.checkout.mark();
-            match self.go(finding, way, depth).await? {
+            let fit = if tried == 0 { fit_of_first } else { Fit::Style };
+            match self.go(finding, (way, fit), depth).await? {
                 Ok(steps) => {
                     let open = self.policy.findings(self.work, self.at);
                     if is_better(&before, &count(&open)) {
                         let others = self.others(way, &ways[tried + 1..]);
-                        return Ok(Ok(self.made(finding, steps, others)));
+                        let made = self.made(finding, steps, others);
+                        return Ok(Ok(Move { fit: (fit, fit), ..made }));
                     }
                     refusals.note(no_better(way, &before, &open));
                 }
@@ -317,7 +321,8 @@ impl Project<'_, '_> {
 
     fn made(&self, finding: &Finding, steps: Vec<Vec<Bump>>, others: Vec<Vec<Vec<Bump>>>) -> Move {
         let about = (finding.package.clone(), finding.version.clone());
-        Move { place: self.at, steps, about, others, along: Vec::new() }
+        let fit = (Fit::Style, Fit::Style);
+        Move { place: self.at, steps, about, others, along: Vec::new(), fit }
     }
 
     /// Goes a way: all at once, else parents first, each with the graph that the one before left. What it
@@ -325,7 +330,7 @@ impl Project<'_, '_> {
     async fn go(
         &mut self,
         finding: &Finding,
-        way: &Way,
+        (way, fit): (&Way, Fit),
         depth: usize,
     ) -> Result<Result<Vec<Vec<Bump>>, Refused>, BrainError> {
         let Some(left) = self.tries_left.checked_sub(1) else {
@@ -337,7 +342,7 @@ impl Project<'_, '_> {
         let mark = self.work.checkout.mark();
         let known = self.policy.findings(self.work, self.at);
         let mut steps = vec![way.bumps.clone()];
-        let mut answer = self.work.checkout.apply(self.at, &way.bumps).await?;
+        let mut answer = self.work.checkout.apply(self.at, &way.bumps, fit).await?;
         if answer.is_ok() && self.is_there(finding) {
             answer = Err(Refused::Immovable(format!(
                 "the package manager reported success and kept {} {}",
@@ -349,7 +354,7 @@ impl Project<'_, '_> {
             self.work.checkout.back_to(&mark).await?;
             steps = way.bumps.iter().map(|bump| vec![bump.clone()]).collect();
             for step in &steps {
-                if let Err(refused) = self.work.checkout.apply(self.at, step).await? {
+                if let Err(refused) = self.work.checkout.apply(self.at, step, fit).await? {
                     return Ok(Err(refused));
                 }
             }
@@ -391,9 +396,14 @@ impl Project<'_, '_> {
         graph.named(&finding.package).any(|(_, package)| package.version == finding.version)
     }
 
-    /// What the last attempt settled on comes first; what it passed over on the way there is not gone again.
-    fn after_previous(&self, finding: &Finding, ways: Vec<Way>) -> Vec<Way> {
-        let Some(previous) = self.work.context.previous else { return ways };
+    /// What the last attempt settled on comes first; what it passed over on the way there is not gone again. Where
+    /// nothing locks, what it settled on is no way but what was installed ([`unlocked::fit_after`]).
+    fn after_previous(&self, finding: &Finding, ways: Vec<Way>) -> (Vec<Way>, Fit) {
+        let Some(previous) = self.work.context.previous else { return (ways, Fit::Style) };
+        if self.work.checkout.places()[self.at].project.lock.is_none() {
+            let fit = unlocked::fit_after(self.work, (self.at, finding), &ways);
+            return (ways, fit);
+        }
         let kind = self.work.checkout.places()[self.at].project.ecosystem;
         let settled = ways.iter().position(|way| {
             way.bumps.last().is_some_and(|bump| {
@@ -405,7 +415,7 @@ impl Project<'_, '_> {
                 })
             })
         });
-        ways.into_iter().skip(settled.unwrap_or(0)).collect()
+        (ways.into_iter().skip(settled.unwrap_or(0)).collect(), Fit::Style)
     }
 
     /// Ways for when a check breaks: not further from the manifests than this one, and compatible with it.

@@ -81,7 +81,17 @@ impl Ecosystem for Cargo {
         graph: &Graph,
         bumps: &[Bump],
     ) -> Result<Plan, PlanError> {
-        plan::plan(project, files, graph, bumps)
+        plan::plan(project, files, (graph, bumps), range::admit)
+    }
+
+    fn plan_closely(
+        &self,
+        project: &Project,
+        files: &FileSet,
+        graph: &Graph,
+        bumps: &[Bump],
+    ) -> Result<Plan, PlanError> {
+        plan::plan(project, files, (graph, bumps), range::close)
     }
 
     fn refusal(&self, _: &Exec, result: &ExecResult) -> Refusal {

@@ -45,6 +45,18 @@ pub trait Ecosystem: Send + Sync + std::fmt::Debug {
         bumps: &[Bump],
     ) -> Result<Plan, PlanError>;
 
+    /// The same for a project without a lock, where what is asked for may be resolved to newer versions than the
+    /// bumps name: requirements come to admit nothing newer, in the style that they are written in.
+    fn plan_closely(
+        &self,
+        project: &Project,
+        files: &FileSet,
+        graph: &Graph,
+        bumps: &[Bump],
+    ) -> Result<Plan, PlanError> {
+        self.plan(project, files, graph, bumps)
+    }
+
     /// What a failed command of a plan says, in words for a person.
     fn refusal(&self, command: &Exec, result: &ExecResult) -> Refusal;
 

@@ -31,6 +31,7 @@ use super::{
     Runtimes,
 };
 use crate::files::FileSet;
+use range::Keep;
 use tree::Tree;
 
 /// The npm ecosystem.
@@ -72,7 +73,17 @@ impl Ecosystem for Npm {
         _: &Graph,
         bumps: &[Bump],
     ) -> Result<Plan, PlanError> {
-        plan::plan(project, files, &Tree::read(project, files, None)?, bumps)
+        plan::plan(project, files, &Tree::read(project, files, None)?, (bumps, Keep::Style))
+    }
+
+    fn plan_closely(
+        &self,
+        project: &Project,
+        files: &FileSet,
+        _: &Graph,
+        bumps: &[Bump],
+    ) -> Result<Plan, PlanError> {
+        plan::plan(project, files, &Tree::read(project, files, None)?, (bumps, Keep::Nothing))
     }
 
     fn refusal(&self, _: &Exec, result: &ExecResult) -> Refusal {

@@ -99,7 +99,17 @@ impl Ecosystem for Python {
         graph: &Graph,
         bumps: &[Bump],
     ) -> Result<Plan, PlanError> {
-        plan::plan(project, files, self.index(), graph, bumps)
+        plan::plan(project, files, self.index(), (graph, bumps), range::widened)
+    }
+
+    fn plan_closely(
+        &self,
+        project: &Project,
+        files: &FileSet,
+        graph: &Graph,
+        bumps: &[Bump],
+    ) -> Result<Plan, PlanError> {
+        plan::plan(project, files, self.index(), (graph, bumps), range::closed)
     }
 
     fn refusal(&self, command: &Exec, result: &ExecResult) -> Refusal {

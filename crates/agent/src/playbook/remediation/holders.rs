@@ -7,7 +7,7 @@
 use toolbox::dependencies::choose::{self, Misgiving, Rules};
 use toolbox::dependencies::{Bump, Published, Source};
 
-use super::{Project, Refused};
+use super::{Fit, Project, Refused};
 use crate::outcome::BrainError;
 use crate::playbook::vulnerable::{Finding, count, is_better};
 use crate::playbook::ways::Way;
@@ -78,7 +78,7 @@ impl Project<'_, '_> {
             holders[which].at = high;
         }
         let raised = way.with_parents(bumps(&holders));
-        let steps = self.go(finding, &raised, depth).await?;
+        let steps = self.go(finding, (&raised, Fit::Style), depth).await?;
         Ok(steps.ok().map(|steps| (raised, steps)))
     }
 
@@ -114,7 +114,7 @@ impl Project<'_, '_> {
         let mark = self.work.checkout.mark();
         let before = count(&self.policy.findings(self.work, self.at));
         let raised = way.with_parents(bumps(holders));
-        let answer = match self.go(finding, &raised, depth).await? {
+        let answer = match self.go(finding, (&raised, Fit::Style), depth).await? {
             Err(refused) => Err(Some(refused)),
             Ok(_) => {
                 let after = count(&self.policy.findings(self.work, self.at));

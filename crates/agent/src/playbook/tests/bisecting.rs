@@ -141,6 +141,49 @@ fn a_remediation_that_breaks_tries_the_next_compatible_fix_and_nothing_further()
 }
 
 #[test]
+fn where_nothing_locks_the_fix_itself_is_installed_before_it_is_said_to_need_code() {
+    let mut world = World::default()
+        .versions("a", &["1.0.0", "2.0.0", "2.1.0", "2.2.0"])
+        .advisory("X-1", "a", "<2.0.0")
+        .breaks("a", "2.1.0")
+        .breaks("a", "2.2.0");
+    let run = |world: &World| world.remediate("# no lock\na <2\n", "a 1.0.0\n");
+    // The widened range is resolved to the newest, and that is what is reported.
+    let first = run(&world);
+    assert_eq!(first.brief(), "Changed\na 1.0.0 -> 2.2.0 closes X-1");
+    assert_eq!(first.manifest, "# no lock\na ^2.0.0\n");
+    again(&mut world, &first);
+    let second = run(&world);
+    assert_eq!(second.brief(), "Changed\na 1.0.0 -> 2.0.0 closes X-1");
+    assert_eq!(second.manifest, "# no lock\na =2.0.0\n");
+    assert_eq!(checks_run(&second), 1);
+    // Where the fresh machine breaks on that one too, the newest is not gone back to.
+    world = world.breaks("a", "2.0.0");
+    again(&mut world, &second);
+    let third = run(&world);
+    assert_eq!(reasons(&third.outcome), [("a".to_owned(), Why::NeedsCodeChange)]);
+    assert_eq!((checks_run(&third), third.manifest.as_str()), (1, "# no lock\na <2\n"));
+}
+
+#[test]
+fn where_nothing_locks_and_the_fix_itself_cannot_be_installed_that_is_said() {
+    let mut world = World::default()
+        .versions("a", &["1.0.0", "2.0.0", "2.1.0"])
+        .advisory("X-1", "a", "<2.0.0")
+        .breaks("a", "2.1.0");
+    world.uninstallable.insert(("a".to_owned(), "2.0.0".to_owned()));
+    let run = |world: &World| world.remediate("# no lock\na <2\n", "a 1.0.0\n");
+    let first = run(&world);
+    again(&mut world, &first);
+    let second = run(&world);
+    assert!(
+        second.brief().contains("NeedsCodeChange: a 2.0.0 itself could not be installed:\n`check`"),
+        "{}",
+        second.brief()
+    );
+}
+
+#[test]
 fn of_several_fixes_those_that_hold_are_kept() {
     let mut world =
         four().advisory("X-1", "a", "<1.1.0").advisory("X-2", "b", "<1.1.0").breaks("b", "1.1.0");

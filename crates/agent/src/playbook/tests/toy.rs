@@ -383,6 +383,43 @@ fn on_line(manifest: &str, line: u64) -> Option<String> {
     line.split_whitespace().find_map(|word| word.strip_prefix("on=")).map(str::to_owned)
 }
 
+/// Whether a manifest says that no lock is kept: what stands in `toy.lock` is what would be installed.
+fn is_unlocked(manifest: &str) -> bool {
+    manifest.starts_with("# no lock\n")
+}
+
+/// Moves requirements: to what is compatible with a version, or to that version alone.
+fn plan(files: &FileSet, bumps: &[Bump], closely: bool) -> Result<Plan, PlanError> {
+    let text = files.text(&path_of("toy.txt")).map_err(ReadError::from)?;
+    let comments = text.lines().filter(|line| line.starts_with('#'));
+    let mut lines: Vec<String> = comments.map(|line| format!("{line}\n")).collect();
+    for (name, range, dev, git) in read_manifest(text) {
+        let widened = bumps.iter().find(|b| {
+            b.package == name && admits(&range, &b.from) && (closely || !admits(&range, &b.to))
+        });
+        let range = widened.map_or(range.clone(), |bump| match closely || range.starts_with('=') {
+            true => format!("={}", bump.to),
+            false => format!("^{}", bump.to),
+        });
+        lines.push(format!(
+            "{name} {range}{}{}\n",
+            if dev { " dev" } else { "" },
+            if git { " git" } else { "" }
+        ));
+    }
+    let new = lines.concat();
+    let mut argv = vec!["toy".to_owned(), "move".to_owned()];
+    argv.extend(bumps.iter().flat_map(|b| [b.package.clone(), b.from.clone(), b.to.clone()]));
+    Ok(Plan {
+        edits: match new == text {
+            true => Vec::new(),
+            false => vec![FileEdit { path: path_of("toy.txt"), text: new }],
+        },
+        commands: vec![Exec::new(argv, "move packages")],
+        writes: vec![path_of("toy.lock")],
+    })
+}
+
 impl Ecosystem for Toy {
     fn kind(&self) -> Kind {
         Kind::Cargo
@@ -399,7 +436,8 @@ impl Ecosystem for Toy {
                 ecosystem: Kind::Cargo,
                 root: RepoPath::root(),
                 manifests: vec![path_of("toy.txt")],
-                lock: Some(path_of("toy.lock")),
+                lock: (!is_unlocked(files.text(&path_of("toy.txt")).unwrap_or_default()))
+                    .then(|| path_of("toy.lock")),
                 tool: "toy",
             });
         }
@@ -478,34 +516,17 @@ impl Ecosystem for Toy {
         _: &Graph,
         bumps: &[Bump],
     ) -> Result<Plan, PlanError> {
-        let text = files.text(&path_of("toy.txt")).map_err(ReadError::from)?;
-        let comments = text.lines().filter(|line| line.starts_with('#'));
-        let mut lines: Vec<String> = comments.map(|line| format!("{line}\n")).collect();
-        for (name, range, dev, git) in read_manifest(text) {
-            let widened = bumps
-                .iter()
-                .find(|b| b.package == name && admits(&range, &b.from) && !admits(&range, &b.to));
-            let range = widened.map_or(range.clone(), |bump| match range.starts_with('=') {
-                true => format!("={}", bump.to),
-                false => format!("^{}", bump.to),
-            });
-            lines.push(format!(
-                "{name} {range}{}{}\n",
-                if dev { " dev" } else { "" },
-                if git { " git" } else { "" }
-            ));
-        }
-        let new = lines.concat();
-        let mut argv = vec!["toy".to_owned(), "move".to_owned()];
-        argv.extend(bumps.iter().flat_map(|b| [b.package.clone(), b.from.clone(), b.to.clone()]));
-        Ok(Plan {
-            edits: match new == text {
-                true => Vec::new(),
-                false => vec![FileEdit { path: path_of("toy.txt"), text: new }],
-            },
-            commands: vec![Exec::new(argv, "move packages")],
-            writes: vec![path_of("toy.lock")],
-        })
+        plan(files, bumps, false)
+    }
+
+    fn plan_closely(
+        &self,
+        _: &Project,
+        files: &FileSet,
+        _: &Graph,
+        bumps: &[Bump],
+    ) -> Result<Plan, PlanError> {
+        plan(files, bumps, true)
     }
 
     fn refusal(&self, _: &Exec, result: &ExecResult) -> Refusal {
@@ -649,6 +670,10 @@ impl Machine<'_> {
         let bumps: Vec<(&str, &str, &str)> =
             words.chunks(3).map(|chunk| (chunk[0], chunk[1], chunk[2])).collect();
         let old = read_lock(&self.text("toy.lock"));
+        // Without a lock, nothing but the manifest says what is taken.
+        let is_unlocked = is_unlocked(&self.text("toy.txt"));
+        let bumps = if is_unlocked { Vec::new() } else { bumps };
+        let old = if is_unlocked { Vec::new() } else { old };
         let mut new: BTreeMap<(String, String), Vec<(String, String)>> = BTreeMap::new();
         let mut todo: Vec<(String, String, String)> = read_manifest(&self.text("toy.txt"))
             .into_iter()

@@ -18,9 +18,9 @@ use domain::exec::Exec;
 use semver::Version;
 
 use super::asked::{Asked, Requirements};
+use super::suggestion;
 use super::tree::Tree;
 use super::version::{admits, line};
-use super::{range, suggestion};
 use crate::dependencies::{
     Bump, FileEdit, Graph, PackageId, Plan, PlanError, Project, ReadError, Source,
 };
@@ -43,12 +43,15 @@ pub(super) struct Move<'a> {
 /// New texts for stretches of manifests.
 type Splices = BTreeMap<RepoPath, Vec<(Range<usize>, String)>>;
 
+/// How a requirement's text is moved to a version; nothing where it cannot be.
+type Mover = fn(&str, &Version) -> Option<String>;
+
 /// The edits and commands for `bumps`.
 pub(super) fn plan(
     project: &Project,
     files: &FileSet,
-    graph: &Graph,
-    bumps: &[Bump],
+    (graph, bumps): (&Graph, &[Bump]),
+    mover: Mover,
 ) -> Result<Plan, PlanError> {
     let tree = Tree::read(files);
     let requirements = Requirements::gather(&tree, project, files)?;
@@ -63,7 +66,7 @@ pub(super) fn plan(
     let mut splices = Splices::new();
     for a_move in &mut moves {
         for asked in &requirements.asked {
-            require(a_move, asked, files, &mut splices)?;
+            require(a_move, asked, (files, mover), &mut splices)?;
         }
     }
     let mut plan = Plan::default();
@@ -138,7 +141,7 @@ fn understand<'a>(bump: &'a Bump, graph: &Graph) -> Result<Move<'a>, PlanError> 
 fn require(
     a_move: &mut Move<'_>,
     asked: &Asked,
-    files: &FileSet,
+    (files, mover): (&FileSet, Mover),
     splices: &mut Splices,
 ) -> Result<(), PlanError> {
     let requirement = &asked.requirement;
@@ -146,7 +149,8 @@ fn require(
         return Ok(());
     }
     let to = a_move.to.to_string();
-    if admits(&requirement.range, &to) {
+    let admitted = admits(&requirement.range, &to);
+    if admitted && mover(&requirement.range, &a_move.to).as_ref() == Some(&requirement.range) {
         a_move.led |= !admits(&requirement.range, a_move.from);
         return Ok(());
     }
@@ -157,7 +161,7 @@ fn require(
         package: a_move.package.to_owned(),
         reason: format!("`{}` in `{}` {why}", requirement.range, requirement.manifest),
     };
-    let moved = range::admit(&requirement.range, &a_move.to)
+    let moved = mover(&requirement.range, &a_move.to)
         .ok_or_else(|| refuse(&format!("cannot be moved to admit {to}")))?;
     let span = asked.span.clone().ok_or_else(|| refuse("is not written there"))?;
     let text = files.text(&requirement.manifest).map_err(ReadError::from)?;

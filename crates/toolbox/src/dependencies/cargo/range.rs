@@ -16,6 +16,32 @@ pub(super) fn admit(range: &str, to: &Version) -> Option<String> {
     VersionReq::parse(&moved).ok()?.matches(to).then_some(moved)
 }
 
+/// The same where no lock holds what is built: nothing newer than `to` is admitted any more. Upper bounds come to stand
+/// right above it; where there is none to move, the requirement becomes exact.
+pub(super) fn close(range: &str, to: &Version) -> Option<String> {
+    let moved = admit(range, to)?;
+    let next = Version::new(to.major, to.minor, to.patch.checked_add(1)?);
+    let is_bound = |part: &str| part.trim_start().starts_with(['<', '>']);
+    let has_upper = moved.split(',').any(|part| part.trim_start().starts_with('<'));
+    if !moved.split(',').all(is_bound) || !to.pre.is_empty() {
+        return Some(format!("={}", full(to)));
+    }
+    if !has_upper {
+        return Some(format!("{}, <{next}", moved.trim_end()));
+    }
+    let parts = moved.split(',').map(|part| {
+        let digits = part.find(|c: char| c.is_ascii_digit())?;
+        let (operator, _) = part.split_at_checked(digits)?;
+        Some(match operator.trim() {
+            "<" => format!("{operator}{next}"),
+            "<=" => format!("{operator}{}", full(to)),
+            _ => part.to_owned(),
+        })
+    });
+    let new = parts.collect::<Option<Vec<String>>>()?.join(",");
+    VersionReq::parse(&new).ok()?.matches(to).then_some(new)
+}
+
 /// One comparator of a requirement, with the spaces around it.
 fn admit_one(part: &str, to: &Version) -> Option<String> {
     let text = part.trim();
@@ -123,6 +149,20 @@ mod tests {
         check("<=1.9", "2.3.4", "<=2.3");
         check(">=2, <3", "1.5.2", ">=1, <3");
         check(">1.5, <2", "1.5.0", ">=1.5.0, <2");
+    }
+
+    #[test]
+    fn where_nothing_locks_a_requirement_can_end_right_above_the_version() {
+        let check = |range: &str, to: &str, expected: &str| {
+            let closed = close(range, &Version::parse(to).unwrap());
+            assert_eq!(closed.as_deref().unwrap_or("-"), expected, "{range:?} to {to}");
+        };
+        check("1.2", "1.3.4", "=1.3.4");
+        check("=1.0.3", "1.0.5", "=1.0.5");
+        check(">=1, <2", "2.3.4", ">=1, <2.3.5");
+        check("<=1.9", "2.3.4", "<=2.3.4");
+        check(">=1", "2.3.4", ">=1, <2.3.5");
+        check("latest", "1.0.0", "-");
     }
 
     #[test]

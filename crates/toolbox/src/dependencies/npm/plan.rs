@@ -30,7 +30,7 @@ pub(super) fn plan(
     project: &Project,
     files: &FileSet,
     tree: &Tree,
-    bumps: &[Bump],
+    (bumps, keep): (&[Bump], Keep),
 ) -> Result<Plan, PlanError> {
     let mut moves = Vec::new();
     for bump in bumps {
@@ -48,7 +48,7 @@ pub(super) fn plan(
         refuse_held(tree, lock, &mut moves)?;
         set_phases(lock, &mut moves);
     }
-    let edits = edits(files, tree, &moves)?;
+    let edits = edits(files, tree, &moves, keep)?;
     let mut plan = Plan { edits, commands: Vec::new(), writes: Vec::new() };
     match (&project.lock, &tree.lock) {
         (Some(path), Some(lock)) => {
@@ -198,7 +198,12 @@ fn set_phases(lock: &Lock, moves: &mut [Move<'_>]) {
 }
 
 /// The manifests' new texts: a requirement changes only where it does not admit the new version.
-fn edits(files: &FileSet, tree: &Tree, moves: &[Move<'_>]) -> Result<Vec<FileEdit>, PlanError> {
+fn edits(
+    files: &FileSet,
+    tree: &Tree,
+    moves: &[Move<'_>],
+    of_own: Keep,
+) -> Result<Vec<FileEdit>, PlanError> {
     let mut splices: BTreeMap<&domain::RepoPath, Splice> = BTreeMap::new();
     for one in moves {
         let to = &one.bump.to;
@@ -208,7 +213,7 @@ fn edits(files: &FileSet, tree: &Tree, moves: &[Move<'_>]) -> Result<Vec<FileEdi
             immovable(one.bump, reason)
         };
         for (manifest, ask) in &one.asks {
-            let keep = if ask.section == Section::Peer { Keep::Admitted } else { Keep::Style };
+            let keep = if ask.section == Section::Peer { Keep::Admitted } else { of_own };
             let new = range::widened(&ask.range, to, keep)
                 .ok_or_else(|| misread(&ask.range, manifest))?;
             if new != ask.range {
@@ -216,7 +221,7 @@ fn edits(files: &FileSet, tree: &Tree, moves: &[Move<'_>]) -> Result<Vec<FileEdi
             }
         }
         for (manifest, rule) in &one.overrides {
-            let new = range::widened(&rule.range, to, Keep::Style)
+            let new = range::widened(&rule.range, to, of_own)
                 .ok_or_else(|| misread(&rule.range, manifest))?;
             if new != rule.range {
                 splices.entry(&manifest.path).or_default().rule(rule, &rule.spec(&new));

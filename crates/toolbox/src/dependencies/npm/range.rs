@@ -11,11 +11,16 @@ pub(super) enum Keep {
     Style,
     /// The new range is added to the old one.
     Admitted,
+    /// Where no lock holds what is installed: nothing newer is admitted any more.
+    Nothing,
 }
 
 /// `range` moved to admit `to`, in the style it has: exact stays exact, `^1.2` becomes `^2.0`, `1.x` becomes
 /// `2.x`, upper bounds rise, alternatives are added to. `None` where the text is not understood.
 pub(super) fn widened(range: &str, to: &str, keep: Keep) -> Option<String> {
+    if keep == Keep::Nothing {
+        return closed(range, to);
+    }
     if version::admits(range, to) {
         return Some(range.to_owned());
     }
@@ -27,11 +32,48 @@ pub(super) fn widened(range: &str, to: &str, keep: Keep) -> Option<String> {
     } else {
         let new = alternative(range.trim(), to, &target)?;
         match keep {
-            Keep::Style => new,
+            Keep::Style | Keep::Nothing => new,
             Keep::Admitted => format!("{} || {}", range.trim(), added(range.trim(), to, &target)?),
         }
     };
     version::admits(&moved, to).then_some(moved)
+}
+
+/// `range` moved so that it ends right above `to`; where its style has no upper bound to move, it becomes exact.
+fn closed(range: &str, to: &str) -> Option<String> {
+    let target = version::parse(to)?;
+    let moved = widened(range, to, Keep::Style)?;
+    let moved = moved.trim();
+    let next = match target.is_prerelease() {
+        true => format!("<={to}"),
+        false => {
+            format!("<{}.{}.{}", target.major(), target.minor(), target.patch().checked_add(1)?)
+        }
+    };
+    let is_plain = !moved.contains("||") && !moved.contains(" - ");
+    let words = comparators(moved);
+    let is_bound = |word: &String| operator(word).0.starts_with(['<', '>']);
+    let new = if is_plain && !words.is_empty() && words.iter().all(is_bound) {
+        let is_upper = |word: &&String| operator(word).0.starts_with('<');
+        let upper: Vec<&String> = words.iter().filter(is_upper).collect();
+        match upper.is_empty() {
+            true => format!("{moved} {next}"),
+            false => upper.into_iter().fold(moved.to_owned(), |text, word| {
+                let op = operator(word).0;
+                let bound = next.trim_start_matches(['<', '=']);
+                let new = match op.trim() {
+                    "<" if !target.is_prerelease() => format!("{op}{bound}"),
+                    "<" => next.clone(),
+                    _ => format!("{op}{to}"),
+                };
+                text.replacen(word.as_str(), &new, 1)
+            }),
+        }
+    } else {
+        let prefix = ["=", "v"].into_iter().find(|prefix| moved.starts_with(prefix));
+        format!("{}{to}", prefix.unwrap_or_default())
+    };
+    version::admits(&new, to).then_some(new)
 }
 
 /// The alternative that is put beside a range: for bounds on both sides a plain caret says it best.

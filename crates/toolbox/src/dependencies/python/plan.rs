@@ -8,7 +8,7 @@ use domain::RepoPath;
 use super::commands::{self, Mark};
 use super::requirements::Ask;
 use super::tree::{self, Manifest};
-use super::{pyproject, range, uv, version};
+use super::{pyproject, uv, version};
 use crate::dependencies::{Bump, FileEdit, Graph, Plan, PlanError, Project, ReadError, Source};
 use crate::files::FileSet;
 
@@ -27,13 +27,16 @@ struct Moved {
     marks: BTreeMap<RepoPath, Vec<Mark>>,
 }
 
+/// How a specifier's text is moved to a version; nothing where it cannot be.
+type Mover = fn(&str, &str) -> Option<String>;
+
 /// The edits and commands for some bumps.
 pub(super) fn plan(
     project: &Project,
     files: &FileSet,
     own: Option<&str>,
-    graph: &Graph,
-    bumps: &[Bump],
+    (graph, bumps): (&Graph, &[Bump]),
+    mover: Mover,
 ) -> Result<Plan, PlanError> {
     let manifests = tree::manifests(project, files, own)?;
     let mut moved = Moved::default();
@@ -43,7 +46,7 @@ pub(super) fn plan(
         if version::parse(&bump.to).is_none() {
             return Err(immovable(bump, format!("`{}` is not a version", bump.to)));
         }
-        let edited = edit(&manifests, files, bump, &mut moved)?;
+        let edited = edit((&manifests, files), bump, mover, &mut moved)?;
         if !edited && project.lock.is_none() {
             carried = Some((bump, held(graph, bump)));
         }
@@ -96,9 +99,9 @@ fn held(graph: &Graph, bump: &Bump) -> String {
 
 /// Moves every requirement that leads to the old version; false where there is nothing to edit.
 fn edit(
-    manifests: &[Manifest],
-    files: &FileSet,
+    (manifests, files): (&[Manifest], &FileSet),
     bump: &Bump,
+    mover: Mover,
     moved: &mut Moved,
 ) -> Result<bool, PlanError> {
     let mut edited = false;
@@ -109,7 +112,7 @@ fn edit(
             if let Source::Other(source) = &ask.source {
                 return Err(immovable(bump, format!("{place} takes it from {source}")));
             }
-            let new = range::widened(&ask.range, &bump.to).ok_or_else(|| {
+            let new = mover(&ask.range, &bump.to).ok_or_else(|| {
                 immovable(
                     bump,
                     format!(

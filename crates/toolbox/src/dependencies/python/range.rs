@@ -2,7 +2,7 @@
 
 use pep440_rs::Version;
 
-use super::version::{admits, number, parse};
+use super::version::{admits, number, parse, pinned};
 
 /// `range` with those of its parts moved that exclude `to`: pins follow, upper bounds rise to the next line in
 /// their own precision, lower bounds fall. `None` where it is not understood, or excludes just this version.
@@ -17,6 +17,56 @@ pub(super) fn widened(range: &str, to: &str) -> Option<String> {
     }
     let new = parts.join(",");
     admits(&new, to).then_some(new)
+}
+
+/// The same where no lock holds what is installed: nothing newer than `to` is admitted any more. Upper bounds come to
+/// stand right above it; where the style has none to move, it becomes a pin. What asks for no version stays.
+pub(super) fn closed(range: &str, to: &str) -> Option<String> {
+    let range = widened(range, to)?;
+    if range.trim().is_empty() || pinned(&range).is_some() {
+        return Some(range);
+    }
+    let next = next_patch(&parse(to)?);
+    let mut is_bounded = false;
+    let mut parts = Vec::new();
+    for part in range.split(',') {
+        let digits_at = part.find(|c: char| !c.is_whitespace() && !"=<>!~".contains(c))?;
+        let (head, rest) = part.split_at_checked(digits_at)?;
+        let tail = rest.strip_prefix(rest.trim_end())?;
+        let operator = head.trim();
+        let new = match (operator, &next) {
+            ("<", Some(next)) => Some(format!("{head}{next}{tail}")),
+            ("<", None) => Some(format!("{}{to}{tail}", head.replacen('<', "<=", 1))),
+            ("<=", _) => Some(format!("{head}{to}{tail}")),
+            ("~=", _) => Some(format!("{}{to}{tail}", head.replacen('~', "=", 1))),
+            ("==", _) => Some(format!("{head}{to}{tail}")),
+            _ => None,
+        };
+        is_bounded |= new.is_some();
+        parts.push(new.unwrap_or_else(|| part.to_owned()));
+    }
+    let mut new = parts.join(",");
+    if !is_bounded {
+        let bound = next.map_or_else(|| format!("<={to}"), |next| format!("<{next}"));
+        let blank = if range.contains(", ") { " " } else { "" };
+        new = format!("{},{blank}{bound}", new.trim_end());
+    }
+    admits(&new, to).then_some(new)
+}
+
+/// The next version of the same line; none where the version is a pre-release or a local one, which stand below it
+/// with others between.
+fn next_patch(version: &Version) -> Option<String> {
+    if version.any_prerelease() || version.is_local() {
+        return None;
+    }
+    let count = version.release().len().max(3);
+    let mut numbers: Vec<u64> = (0..count).map(|at| number(version, at)).collect();
+    let last = numbers.last_mut()?;
+    *last = last.checked_add(1)?;
+    let text: Vec<String> = numbers.iter().map(u64::to_string).collect();
+    let epoch = if version.epoch() > 0 { format!("{}!", version.epoch()) } else { String::new() };
+    Some(format!("{epoch}{}", text.join(".")))
 }
 
 fn moved(part: &str, to: &str, target: &Version) -> Option<String> {
@@ -95,7 +145,36 @@ mod tests {
         check("<1", "what", None);
     }
 
+    #[test]
+    fn where_nothing_locks_a_range_can_end_right_above_the_version() {
+        let check = |range, to, new: Option<&str>| {
+            assert_eq!(closed(range, to).as_deref(), new, "{range} -> {to}");
+        };
+        check(">=2,<3", "3.7", Some(">=2,<3.7.1"));
+        check(">=2, <4", "3.1.3", Some(">=2, <3.1.4"));
+        check("<=2.31", "2.32.3", Some("<=2.32.3"));
+        check(">=2", "3.7", Some(">=2,<3.7.1"));
+        check(">=2, !=3", "3.7", Some(">=2, !=3, <3.7.1"));
+        check("==1.2.3", "1.2.4", Some("==1.2.4"));
+        check("===1.2.3", "1.2.4", Some("===1.2.4"));
+        check("==1.2.*", "2.3.4", Some("==2.3.4"));
+        check("~= 1.4", "2.0.1", Some("== 2.0.1"));
+        check(">=1,<2", "2.0rc1", Some(">=1,<=2.0rc1"));
+        check(">=1,<2", "1!2.0", Some(">=1,<1!2.0.1"));
+        check("", "2.0", Some(""));
+        check("what", "2.0", None);
+    }
+
     proptest! {
+        #[test]
+        fn what_is_closed_admits_the_version_and_no_later_one(range in "(>=|<|<=|~=|==|!=) ?[0-9]\\.[0-9](,[<>!]=?[0-9.]{1,5})?", to in "[0-9]{1,2}(\\.[0-9]){0,3}", later in "[0-9]{1,2}(\\.[0-9]){0,3}") {
+            if let Some(new) = closed(&range, &to) {
+                prop_assert!(admits(&new, &to), "{range} {to} {new}");
+                let is_next = parse(&later) > parse(&to);
+                prop_assert!(!is_next || !admits(&new, &later) , "{range} {to} {new} {later}");
+            }
+        }
+
         #[test]
         fn what_is_widened_admits(range in "[=<>!~]{1,3} ?[0-9a.*]{1,6}(,[<>=!]{1,2}[0-9.]{1,5})?", to in "[0-9]{1,2}(\\.[0-9]){0,3}(rc1|\\.post2)?") {
             if let Some(new) = widened(&range, &to) {

@@ -61,6 +61,16 @@ fn a_pin_is_edited_to_the_byte() {
 }
 
 #[test]
+fn where_newer_versions_must_stay_out_a_bound_ends_right_above_the_version() {
+    let files = tree(&[("requirements.txt", "idna>=2,<3 # keep\nflask==1.1\n")]);
+    let project = &python().discover(&files).projects[0];
+    let graph = python().graph(project, &files, None).unwrap();
+    let bumps = [bump("idna", "2.10", "3.7"), bump("flask", "1.1", "3.0.1")];
+    let plan = python().plan_closely(project, &files, &graph, &bumps).unwrap();
+    assert_eq!(plan.edits[0].text, "idna>=2,<3.7.1 # keep\nflask==3.0.1\n");
+}
+
+#[test]
 fn what_is_not_read_is_named() {
     let files = tree(&[
         ("requirements.txt", "-r ../../etc/passwd\n-r gone.txt\n-r a-requirements.txt\nx==1\n"),

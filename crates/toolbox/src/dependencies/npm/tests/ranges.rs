@@ -72,6 +72,25 @@ fn alternatives_are_added_to() {
 }
 
 #[test]
+fn where_nothing_locks_a_range_can_end_right_above_the_version() {
+    let closes = |range: &str, to: &str, expect: &str| {
+        assert_eq!(widened(range, to, Keep::Nothing).as_deref(), Some(expect), "{range} to {to}");
+    };
+    closes("~1.1.0", "1.2.6", "1.2.6");
+    closes("^1", "1.2.6", "1.2.6");
+    closes("=1.1.0", "1.2.6", "=1.2.6");
+    closes("v1.1.0", "1.2.6", "v1.2.6");
+    closes("1.x || 2.x", "3.1.0", "3.1.0");
+    closes("1.0 - 1.9", "2.1.0", "2.1.0");
+    closes(">=1.0.0 <1.2.1", "1.2.6", ">=1.0.0 <1.2.7");
+    closes(">= 1.0.0 < 2", "2.1.6", ">= 1.0.0 < 2.1.7");
+    closes("<=1.2.1", "1.2.6", "<=1.2.6");
+    closes(">=1.0.0", "1.2.6", ">=1.0.0 <1.2.7");
+    closes(">=1.0.0 <2", "2.0.0-rc.1", "2.0.0-rc.1");
+    assert_eq!(widened("github:a/b", "2.0.0", Keep::Nothing), None);
+}
+
+#[test]
 fn what_is_not_understood_is_not_moved() {
     assert_eq!(widened("github:a/b", "2.0.0", Keep::Style), None);
     assert_eq!(widened("^1.0.0", "two", Keep::Style), None);
@@ -138,7 +157,7 @@ proptest! {
         range in "(\\^|~|>=|<=|<|>|=| )?[0-9]{1,2}(\\.[0-9x]{1,2}){0,2}( ?(<|<=|\\|\\| ?\\^?)[0-9]{1,2}\\.[0-9]\\.[0-9])?",
         to in "[0-9]{1,2}\\.[0-9]{1,2}\\.[0-9]{1,2}(-rc\\.[0-9])?",
     ) {
-        for keep in [Keep::Style, Keep::Admitted] {
+        for keep in [Keep::Style, Keep::Admitted, Keep::Nothing] {
             if let Some(moved) = widened(&range, &to, keep) {
                 prop_assert!(Npm.admits(&moved, &to), "{} to {}: {}", range, to, moved);
             }
