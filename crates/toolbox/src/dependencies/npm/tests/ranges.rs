@@ -86,7 +86,7 @@ fn where_nothing_locks_a_range_can_end_right_above_the_version() {
     closes(">= 1.0.0 < 2", "2.1.6", ">= 1.0.0 < 2.1.7");
     closes("<=1.2.1", "1.2.6", "<=1.2.6");
     closes(">=1.0.0", "1.2.6", ">=1.0.0 <1.2.7");
-    closes(">=1.0.0 <2", "2.0.0-rc.1", "2.0.0-rc.1");
+    closes(">=1.0.0 <2", "2.0.0-rc.1", ">=2.0.0-rc.1 <=2.0.0-rc.1");
     assert_eq!(widened("github:a/b", "2.0.0", Keep::Nothing), None);
 }
 
