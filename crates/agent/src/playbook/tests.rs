@@ -4,5 +4,6 @@ mod accompanying;
 mod bisecting;
 mod properties;
 mod remediating;
+mod siblings;
 mod toy;
 mod updating;

@@ -1,19 +1,22 @@
 //! The ways out of a finding: which versions of which packages have to move, cheapest way first.
 //!
 //! For every version of the package that is out of the advisories' reach, the parents that exclude it are raised
-//! to their nearest version that admits it, and their parents likewise. Ways that leave every manifest as it is
+//! to their nearest version that admits it, and their parents likewise; so is what stands beside a raised package
+//! and is excluded by it ([`siblings`]). Ways that leave every manifest as it is
 //! come first, then smaller steps of what is raised, then fewer packages, then lower versions. What breaks the project's
 //! promise of a runtime comes after all that keeps it, what its publisher advises against or holds back after that, a
 //! step back after everything, and a version that leaves some of the advisories open after that.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use domain::dependency::{UpdateKind, Why};
+use domain::dependency::{Ecosystem as Kind, UpdateKind, Why};
 use toolbox::dependencies::choose::{self, Bar, Fixes, Misgiving, Rules};
 use toolbox::dependencies::{Bump, Graph, PackageId, Published, Source};
 
 use super::Work;
 use super::vulnerable::{Finding, Policy};
+
+mod siblings;
 
 /// The most versions of the vulnerable package that are looked at.
 const CANDIDATES_MAX: usize = 200;
@@ -180,16 +183,23 @@ impl Search<'_, '_> {
         let mut moved = Moved::from([(finding.id, to.map(str::to_owned))]);
         let mut order = vec![finding.id];
         let mut todo = VecDeque::from([finding.id]);
+        let mut raise = |moved: &mut Moved, todo: &mut VecDeque<PackageId>, one, to| {
+            if moved.insert(one, Some(to)).is_none() {
+                order.push(one);
+            }
+            todo.push_back(one);
+            match order.len() > RAISED_MAX {
+                true => Err(format!("more than {RAISED_MAX} packages would have to move")),
+                false => Ok(()),
+            }
+        };
         while let Some(child) = todo.pop_front() {
             for parent in self.parents(child) {
-                let Some(raised) = self.raised(parent, child, &moved).await? else { continue };
-                if moved.insert(parent, Some(raised)).is_none() {
-                    order.push(parent);
-                }
-                if order.len() > RAISED_MAX {
-                    return Err(format!("more than {RAISED_MAX} packages would have to move"));
-                }
-                todo.push_back(parent);
+                let Some(to) = self.raised(parent, child, &moved).await? else { continue };
+                raise(&mut moved, &mut todo, parent, to)?;
+            }
+            for (sibling, to) in self.siblings(child, finding.id, &moved).await {
+                raise(&mut moved, &mut todo, sibling, to)?;
             }
         }
         order.reverse();
@@ -262,8 +272,7 @@ impl Search<'_, '_> {
         moved: &Moved,
     ) -> Result<Option<String>, String> {
         let (above, below) = (self.graph.get(parent), self.graph.get(child));
-        let place = &self.work.checkout.places()[self.at];
-        let kind = place.project.ecosystem;
+        let kind = self.kind();
         // A registry that does not answer for a parent leaves the question to the package manager.
         if self.work.catalog.of(kind, &above.name).await.is_err() {
             return Ok(None);
@@ -276,14 +285,12 @@ impl Search<'_, '_> {
         let Some(now) = published.iter().find(|p| p.version == *at) else { return Ok(None) };
         let excluded = self.excludes(now, &below.name, Some(&below.version), to);
         let Some(range) = excluded else { return Ok(None) };
-        let advisories = self.work.context.advisories;
-        let open = |version: &str| self.policy.open(advisories, place, &above.name, version);
-        let before = open(&above.version);
-        let mut clean = self.rules.usable_above(at, &published);
-        clean.retain(|p| open(&p.version).is_subset(&before));
-        clean.sort_by_key(|p| choose::misgiving(&above.version, p, &published));
-        let clean: Vec<String> = clean.into_iter().map(|p| p.version.clone()).collect();
-        let mut is_unknown = false;
+        let clean = self.clean_above(parent, at, &published);
+        let line = match to {
+            Some(to) => self.line(&below.name, to).await,
+            None => None,
+        };
+        let (mut is_unknown, mut second) = (false, None);
         for nearest in clean.chunks(DESCRIBED_AT_ONCE) {
             self.work.catalog.describe(kind, &above.name, nearest).await;
             let Ok(published) = self.work.catalog.of(kind, &above.name).await else {
@@ -291,14 +298,20 @@ impl Search<'_, '_> {
             };
             let unknown = |version: &str| self.work.catalog.is_unknown(kind, &above.name, version);
             is_unknown |= nearest.iter().any(|version| unknown(version));
-            let admits = |version: &&String| {
-                let one = published.iter().find(|p| p.version == **version);
-                !unknown(version)
-                    && one.is_some_and(|p| self.excludes(p, &below.name, None, to).is_none())
-            };
-            if let Some(next) = nearest.iter().find(admits) {
-                return Ok(Some(next.clone()));
+            let known = nearest.iter().filter(|version| !unknown(version));
+            let known = known.filter_map(|v| published.iter().find(|p| p.version == *v));
+            let admit = known.filter(|p| self.excludes(p, &below.name, None, to).is_none());
+            for next in admit.collect::<Vec<_>>() {
+                let whole = self.admits_wholly(next, &below.name, to, line.as_deref());
+                if whole && !self.clashes(parent, next, moved).await {
+                    return Ok(Some(next.version.clone()));
+                }
+                second.get_or_insert_with(|| next.version.clone());
             }
+        }
+        // Which of several ranges are in use is not known: where none will do in all of them, one has to.
+        if second.is_some() {
+            return Ok(second);
         }
         match is_unknown {
             // One of those that do not say may do: the package manager knows once it looks inside.
@@ -311,6 +324,52 @@ impl Search<'_, '_> {
                 to.map_or("does without it".to_owned(), |to| format!("admits {to}"))
             )),
         }
+    }
+
+    /// The usable versions of a package above `at` that no new advisory matches, nearest first.
+    fn clean_above(&self, id: PackageId, at: &str, published: &[Published]) -> Vec<String> {
+        let package = self.graph.get(id);
+        let place = &self.work.checkout.places()[self.at];
+        let advisories = self.work.context.advisories;
+        let open = |version: &str| self.policy.open(advisories, place, &package.name, version);
+        let before = open(&package.version);
+        let mut clean = self.rules.usable_above(at, published);
+        clean.retain(|p| open(&p.version).is_subset(&before));
+        clean.sort_by_key(|p| choose::misgiving(&package.version, p, published));
+        clean.into_iter().map(|p| p.version.clone()).collect()
+    }
+
+    fn kind(&self) -> Kind {
+        self.work.checkout.places()[self.at].project.ecosystem
+    }
+
+    /// The versions that cannot stand beside this one of the same package; `None` where no two can.
+    async fn line(&mut self, package: &str, version: &str) -> Option<Vec<String>> {
+        if self.kind() != Kind::Cargo {
+            return None;
+        }
+        let published = self.work.catalog.of(Kind::Cargo, package).await.ok()?;
+        let is_near = |p: &&Published| {
+            let step = |from, to| self.rules.ecosystem.step(from, to);
+            let steps = [step(&p.version, version), step(version, &p.version)];
+            steps.iter().flatten().any(|step| *step < UpdateKind::Major)
+        };
+        Some(published.iter().filter(is_near).map(|p| p.version.clone()).collect())
+    }
+
+    /// Whether every range that a version of a parent has for a child admits it, those of other lines aside.
+    fn admits_wholly(
+        &self,
+        parent: &Published,
+        child: &str,
+        to: Option<&str>,
+        line: Option<&[String]>,
+    ) -> bool {
+        let admits = |range: &str, version: &str| self.rules.ecosystem.admits(range, version);
+        let counts = |range: &str| line.is_none_or(|line| line.iter().any(|v| admits(range, v)));
+        let ranges = parent.requires.iter().filter(|(name, _)| name == child);
+        let mut ranges = ranges.filter(|(_, range)| counts(range));
+        ranges.all(|(_, range)| to.is_some_and(|to| admits(range, to)))
     }
 
     /// The range by which a version of a parent excludes a version of a child.

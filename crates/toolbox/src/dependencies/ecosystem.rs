@@ -1,6 +1,7 @@
 //! What an ecosystem knows: the one trait behind cargo, npm and python.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use domain::dependency::{Ecosystem as Kind, Left, UpdateKind};
 use domain::exec::{Exec, ExecResult};
@@ -162,6 +163,8 @@ pub struct Published {
     /// What it requires, as (package, range), development dependencies left out; empty where the registry does not say,
     /// or says it apart ([`crate::registry::Registry::requires`]).
     pub requires: Vec<(String, String)>,
+    /// Those of them that it takes as the project has them, never a copy of its own (npm: peers, optional ones too).
+    pub peers: BTreeSet<String>,
     /// Whether a file that can be installed at all was published with it (python: a wheel or an sdist).
     pub has_files: bool,
     /// Published for trying only, though its number does not say so: above the registry's own mark of what is

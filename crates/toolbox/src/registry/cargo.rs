@@ -2,6 +2,8 @@
 //!
 //! The protocol: <https://doc.rust-lang.org/cargo/reference/registry-index.html>.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use domain::Timestamp;
 use domain::dependency::Ecosystem;
@@ -125,6 +127,7 @@ impl Row<'_> {
             published_at: self.pubtime.as_deref().and_then(Timestamp::parse_rfc3339),
             runtime: self.rust_version,
             requires,
+            peers: BTreeSet::new(),
             has_files: true,
             preview: false,
             deprecated: None,
@@ -134,8 +137,6 @@ impl Row<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -173,6 +174,7 @@ mod tests {
                         "=2.0.1",
                     ),
                 ],
+                peers: {},
                 has_files: true,
                 preview: false,
                 deprecated: None,
@@ -189,6 +191,7 @@ mod tests {
                     "1.70",
                 ),
                 requires: [],
+                peers: {},
                 has_files: true,
                 preview: false,
                 deprecated: None,

@@ -81,6 +81,7 @@ impl World {
             published_at: Some(Timestamp::from_millis(1_000)),
             runtime,
             requires: requires.map(|(n, r)| (n.to_owned(), r.to_owned())).collect(),
+            peers: BTreeSet::new(),
             has_files: true,
             preview: false,
             deprecated: None,

@@ -21,6 +21,7 @@ fn published(list: &str) -> Vec<Published> {
                 published_at: Some(Timestamp::from_millis(5_000)),
                 runtime: (!runtime.is_empty()).then(|| runtime.to_owned()),
                 requires: Vec::new(),
+                peers: BTreeSet::new(),
                 has_files: true,
                 preview: word.starts_with('+'),
                 deprecated: word.starts_with('?').then(|| "it is broken".to_owned()),

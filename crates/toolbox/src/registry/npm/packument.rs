@@ -1,7 +1,7 @@
 //! Reads a packument without building it: unknown parts are skipped, texts are borrowed.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -107,6 +107,7 @@ pub(super) fn published(package: &str, body: &[u8]) -> Result<Vec<Published>, Re
             has_files: release.has_tarball,
             deprecated: release.deprecated.as_deref().map(shown),
             runtime: release.node.as_deref().map(str::to_owned),
+            peers: release.peers(),
             requires: release.requires(),
         });
     }
@@ -124,6 +125,14 @@ fn shown(text: &str) -> String {
 }
 
 impl Release<'_> {
+    fn peers(&self) -> BTreeSet<String> {
+        let is_own = |name: &str| {
+            [&self.requires, &self.optional].iter().any(|pairs| pairs.0.contains_key(name))
+        };
+        let peers = self.peer.0.keys().filter(|name| !is_own(name));
+        peers.map(|name| name.to_string()).collect()
+    }
+
     fn requires(self) -> Vec<(String, String)> {
         // What stands in two sections counts as in the later one here; an optional peer excludes as any other does.
         let peers = self.peer.0.into_iter();

@@ -1,6 +1,6 @@
 //! Reads a page of the simple index: files, gathered to versions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Timestamp;
 use pep440_rs::Version;
@@ -173,6 +173,7 @@ fn published(package: &str, files: Vec<File>) -> Result<Vec<Published>, Registry
             published_at: None,
             runtime: None,
             requires: Vec::new(),
+            peers: BTreeSet::new(),
             has_files: true,
             preview: false,
             deprecated: None,

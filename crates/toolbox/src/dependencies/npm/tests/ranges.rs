@@ -1,6 +1,7 @@
 //! Versions, ranges, and how a range's text is moved.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use domain::dependency::UpdateKind;
 use proptest::prelude::*;
@@ -130,6 +131,7 @@ fn engines_are_asked_of_node() {
             published_at: None,
             runtime: Some(wanted.into()),
             requires: vec![],
+            peers: BTreeSet::new(),
             has_files: true,
             preview: false,
             deprecated: None,
