@@ -23,7 +23,17 @@ impl Search<'_, '_> {
         moved: &Moved,
     ) -> Vec<(PackageId, String)> {
         let Some(to) = moved.get(&by).and_then(Option::as_ref) else { return Vec::new() };
-        let Some(published) = self.described(by, to).await else { return Vec::new() };
+        // Every fix of a finding comes by here: none is asked about apart.
+        if by != finding {
+            self.work.catalog.describe(self.kind(), &self.graph.get(by).name, &[to.clone()]).await;
+        }
+        let name = &self.graph.get(by).name;
+        let Ok(published) = self.work.catalog.of(self.kind(), name).await else {
+            return Vec::new();
+        };
+        let Some(published) = published.iter().find(|p| p.version == *to).cloned() else {
+            return Vec::new();
+        };
         let mut raised = Vec::new();
         for (sibling, ranges) in self.excluded(by, &published, moved).await {
             if sibling == finding {
