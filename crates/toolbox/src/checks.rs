@@ -9,6 +9,7 @@
 
 mod compare;
 mod detect;
+mod disagreement;
 mod format;
 mod read;
 mod text;
@@ -16,5 +17,6 @@ mod unreachable;
 
 pub use compare::{COMMAND, Comparison, SETUP, compare};
 pub use detect::{Detected, detect, from_commands, wants};
+pub use disagreement::is_disagreement;
 pub use read::{quote, read, setup_failed};
 pub use unreachable::is_unreachable;

@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use domain::check::{Check, CheckResult};
 use domain::dependency::{Ecosystem as Kind, Why};
 use domain::limit::{QUOTE_MAX_CHARS, head_chars};
+use toolbox::checks;
 use toolbox::dependencies::Bump;
 
 use super::Work;
@@ -112,6 +113,15 @@ fn words(failures: &[Failure]) -> String {
     head_chars(all.join("\n").trim_end(), QUOTE_MAX_CHARS)
 }
 
+/// What the words of a failure mean: a lock that the package manager does not take is nothing that code mends.
+fn broken_why(words: &str) -> Why {
+    if checks::is_disagreement(words, words) {
+        Why::RefusedByResolver
+    } else {
+        Why::NeedsCodeChange
+    }
+}
+
 /// What stands at these places, and the rest.
 fn split(moves: Vec<Move>, inside: &BTreeSet<usize>) -> (Vec<Move>, Vec<Move>) {
     let (inside, outside): (Vec<_>, Vec<_>) =
@@ -201,7 +211,7 @@ impl Bisection<'_, '_> {
             let mark = self.work.checkout.mark();
             let Some(part) = self.put_in_part(&suspects).await? else {
                 let words = format!("these only move together:\n{words}");
-                self.take_out(suspects, Why::NeedsCodeChange, &words);
+                self.take_out(suspects, broken_why(&words), &words);
                 return Ok(waiting);
             };
             let (mut inside, mut outside) = split(suspects, &part);
@@ -250,12 +260,12 @@ impl Bisection<'_, '_> {
                 Some(other) if !other.along.is_empty() => self.parted.kept.push(other),
                 Some(other) => {
                     if let Some(head) = other.head() {
-                        let broken = Broken { one: single, why: Why::NeedsCodeChange, words };
+                        let broken = Broken { one: single, why: broken_why(&words), words };
                         self.parted.lowered.push((broken, head.to.clone()));
                     }
                     self.parted.kept.push(other);
                 }
-                None => self.take_out(vec![single], Why::NeedsCodeChange, &words),
+                None => self.take_out(vec![single], broken_why(&words), &words),
             }
         }
         Ok(waiting)

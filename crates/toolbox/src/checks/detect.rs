@@ -83,7 +83,7 @@ pub fn wants(path: &RepoPath) -> bool {
     if in_foreign_folder(path, &["node_modules", "vendor", "target", "site-packages"]) {
         return false;
     }
-    matches!(path.file_name(), "Cargo.toml" | "package.json")
+    matches!(path.file_name(), "Cargo.toml" | "package.json" | "package-lock.json")
         || python::wants(path)
         || npm::is_test_file(path)
 }

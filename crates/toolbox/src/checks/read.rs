@@ -37,7 +37,9 @@ pub fn read(format: ResultFormat, result: &ExecResult) -> CheckResult {
 /// What a check came to whose set-up failed: it never ran.
 pub fn setup_failed(command: &Exec, result: &ExecResult) -> CheckResult {
     let (out, err) = (lines(&result.stdout), lines(&result.stderr));
-    let told = excerpt(ResultFormat::ExitStatus, &out, &err, result.exit, &[]);
+    let told = npm_errors(&err)
+        .map(|said| format!("{}\n{said}", ended(result.exit)))
+        .unwrap_or_else(|| excerpt(ResultFormat::ExitStatus, &out, &err, result.exit, &[]));
     let text = format!("`{}` failed: {told}", command.display());
     CheckResult {
         exit: None,
@@ -47,6 +49,31 @@ pub fn setup_failed(command: &Exec, result: &ExecResult) -> CheckResult {
         excerpt: head_chars(&text, QUOTE_MAX_CHARS),
         millis: result.millis,
     }
+}
+
+/// What npm says first of why it gave up: behind it come its usage and the place of its log.
+fn npm_errors(err: &[String]) -> Option<String> {
+    let said = |line: &String| {
+        let rest = line.strip_prefix("npm error").or_else(|| line.strip_prefix("npm ERR!"))?;
+        Some(rest.trim_end().to_owned())
+    };
+    let all: Vec<String> = err.iter().filter_map(said).collect();
+    if !all.iter().any(|line| line.starts_with(" code ")) {
+        return None;
+    }
+    let usage = all.iter().position(|line| line == " Usage:").unwrap_or(all.len());
+    let worth = all.iter().take(usage).filter(|line| {
+        !line.is_empty()
+            && !line.starts_with(" A complete log")
+            && line.as_str() != " Clean install a project"
+    });
+    Some(
+        worth
+            .take(TAIL_LINES)
+            .map(|line| format!("npm error{line}"))
+            .collect::<Vec<_>>()
+            .join("\n"),
+    )
 }
 
 /// The lines of an output that tell why one of `tests` failed; where none of them is told of, why the first
@@ -227,16 +254,21 @@ fn end_of(out: &[String], err: &[String], exit: Exit) -> String {
         .take(TAIL_LINES)
         .collect();
     last.reverse();
-    let how = match exit {
-        Exit::Code(code) => format!("exit status {code}"),
-        Exit::Signal(signal) => format!("killed by signal {signal}"),
-        Exit::TimedOut => "its time was up".to_owned(),
-        Exit::OutOfMemory => "the machine's memory was used up".to_owned(),
-    };
+    let how = ended(exit);
     if last.is_empty() {
         return how;
     }
     format!("{how}\n{}", tail_chars(&last.join("\n"), QUOTE_MAX_CHARS - 100))
+}
+
+/// How a command ended.
+fn ended(exit: Exit) -> String {
+    match exit {
+        Exit::Code(code) => format!("exit status {code}"),
+        Exit::Signal(signal) => format!("killed by signal {signal}"),
+        Exit::TimedOut => "its time was up".to_owned(),
+        Exit::OutOfMemory => "the machine's memory was used up".to_owned(),
+    }
 }
 
 #[cfg(test)]

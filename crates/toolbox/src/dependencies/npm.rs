@@ -1,4 +1,5 @@
-//! npm: `package.json` and `package-lock.json`, versions 2 and 3, with workspaces, aliases and overrides.
+//! npm: `package.json` and `package-lock.json`, versions 2 and 3, with workspaces, folders that are
+//! linked to, aliases and overrides.
 //!
 //! The lock is written by npm itself in the machine. npm has no command that moves one transitive package to
 //! one version, so it is made to follow requirements that are exact for one run (`npm/move.js`).
@@ -6,6 +7,7 @@
 mod commands;
 mod discover;
 mod json;
+mod linked;
 mod lock;
 mod manifest;
 mod plan;
@@ -19,6 +21,7 @@ mod version;
 mod tests;
 
 pub(crate) use discover::workspace_globs;
+pub(crate) use linked::members as linked_members;
 
 use std::cmp::Ordering;
 

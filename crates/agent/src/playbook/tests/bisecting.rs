@@ -58,6 +58,19 @@ fn the_part_that_holds_is_kept_and_the_rest_quotes_its_error() {
 }
 
 #[test]
+fn a_lock_that_does_not_agree_is_never_called_a_matter_of_code() {
+    let mut world = World::default().versions("a", &["1.0.0", "1.1.0"]);
+    let first = world.updates("a ^1.0\n", "a 1.0.0\n", updates(UpdateLevel::Minor));
+    again(&mut world, &first);
+    let previous = world.previous.as_mut().expect("there was an attempt");
+    previous.failures[0].tests = vec!["(its set-up)".to_owned()];
+    previous.failures[0].excerpt =
+        "error: the lock file /w/Cargo.lock needs to be updated but --locked was passed".to_owned();
+    let second = world.updates("a ^1.0\n", "a 1.0.0\n", updates(UpdateLevel::Minor));
+    assert_eq!(reasons(&second.outcome), [("a".to_owned(), Why::RefusedByResolver)]);
+}
+
+#[test]
 fn two_that_break_are_both_found() {
     let mut world = four().breaks("a", "1.1.0").breaks("d", "1.1.0");
     let first = world.updates(MANIFEST, LOCK, updates(UpdateLevel::Minor));

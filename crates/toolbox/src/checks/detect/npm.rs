@@ -13,7 +13,7 @@ use domain::exec::Exec;
 use serde_json::{Map, Value};
 
 use super::{Detected, Project, folders_with, shown, test_env};
-use crate::dependencies::npm::workspace_globs;
+use crate::dependencies::npm::{linked_members, workspace_globs};
 use crate::files::FileSet;
 
 /// Programs that read code and do not run it.
@@ -57,7 +57,15 @@ const RUNNERS: [&str; 4] = ["jest", "vitest", "mocha", "_mocha"];
 /// The projects; a member of a workspace is set up with its root.
 pub(super) fn projects(files: &FileSet, detected: &mut Detected) -> Vec<Project> {
     let manifests = manifests(files, detected);
-    let members = members(&manifests, detected);
+    let mut members = members(&manifests, detected);
+    // `npm ci` of a lock installs what the folders that it links to ask for.
+    for (folder, root) in linked_members(files) {
+        let known = manifests.contains_key(&folder) && manifests.contains_key(&root);
+        let is_root = members.values().any(|root| *root == folder);
+        if known && !is_root && !members.contains_key(&folder) && !members.contains_key(&root) {
+            members.insert(folder, root);
+        }
+    }
     let mut projects = Vec::new();
     for (folder, manifest) in &manifests {
         let root = members.get(folder).and_then(|root| manifests.get_key_value(root));

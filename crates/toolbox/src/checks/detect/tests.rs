@@ -652,3 +652,18 @@ proptest! {
         drop(detect(&tree(&files)));
     }
 }
+
+#[test]
+fn a_folder_that_the_lock_links_to_is_set_up_with_its_lock() {
+    let lock = r#"{ "lockfileVersion": 3, "packages": { "": {}, "loc": {}, "node_modules/loc": { "resolved": "loc", "link": true } } }"#;
+    let files = tree(&[
+        ("package-lock.json", lock),
+        ("package.json", r#"{ "dependencies": { "loc": "file:./loc" } }"#),
+        ("loc/package.json", r#"{ "name": "loc", "scripts": { "test": "node -e 0" } }"#),
+    ]);
+    let detected = detect(&files);
+    let [check] = detected.checks.as_slice() else { panic!("{detected:?}") };
+    assert_eq!(check.command.cwd.as_str(), "loc");
+    assert!(check.setup.iter().all(|step| step.cwd.is_root()), "{check:?}");
+    assert_eq!(check.setup[0].argv[..2], ["npm", "ci"]);
+}

@@ -562,6 +562,19 @@ fn any_format() -> impl Strategy<Value = ResultFormat> {
     ]
 }
 
+#[test]
+fn a_set_up_by_npm_that_fails_is_told_by_its_first_words_and_not_by_its_usage() {
+    let usage = "npm error   --allow-scripts\nnpm error     Comma-separated list\n".repeat(40);
+    let err = format!(
+        "npm warn old\nnpm error code EUSAGE\nnpm error\nnpm error `npm ci` can only install packages when in sync.\nnpm error\nnpm error Missing: a@1.2.6 from lock file\nnpm error\nnpm error Clean install a project\nnpm error\nnpm error Usage:\nnpm error npm ci\n{usage}npm error A complete log of this run can be found in: x\n"
+    );
+    let told = setup_failed(&Exec::new(["npm", "ci"], "install"), &ran("", &err)).excerpt;
+    assert_eq!(
+        told,
+        "`npm ci` failed: exit status 1\nnpm error code EUSAGE\nnpm error `npm ci` can only install packages when in sync.\nnpm error Missing: a@1.2.6 from lock file"
+    );
+}
+
 /// Lines of test programs in any order, cut anywhere.
 fn any_output() -> impl Strategy<Value = String> {
     let line = prop_oneof![

@@ -8,6 +8,7 @@ use domain::exec::Exec;
 use serde_json::{Value, json};
 
 use super::discover::MANIFEST;
+use super::linked;
 use super::lock::Lock;
 use super::manifest::Manifest;
 use super::plan::Move;
@@ -27,7 +28,8 @@ pub(super) fn move_locked(project: &Project, lock: &Lock, moves: &[Move<'_>]) ->
     for one in moves {
         phases.entry(one.phase).or_default().push(move_order(project, one));
     }
-    let manifests: Vec<&str> = project.manifests.iter().map(|path| below(project, path)).collect();
+    let manifests: Vec<String> =
+        project.manifests.iter().map(|path| below(project, path)).collect();
     let order = json!({
         "phases": phases.into_values().collect::<Vec<_>>(),
         "manifests": manifests,
@@ -107,7 +109,6 @@ fn node(program: &str, order: &Value, purpose: &str) -> Exec {
 }
 
 /// A path as seen from the project's root.
-fn below<'a>(project: &Project, path: &'a RepoPath) -> &'a str {
-    let rest = path.as_str().strip_prefix(project.root.as_str()).unwrap_or(path.as_str());
-    rest.trim_start_matches('/')
+fn below(project: &Project, path: &RepoPath) -> String {
+    linked::seen_from(&project.root, path)
 }

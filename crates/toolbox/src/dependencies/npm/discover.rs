@@ -6,6 +6,7 @@ use domain::RepoPath;
 use domain::dependency::{Ecosystem as Kind, Left, Why};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
+use super::linked;
 use super::manifest::Manifest;
 use crate::dependencies::{Discovery, Project};
 use crate::files::FileSet;
@@ -48,7 +49,8 @@ pub(super) fn discover(files: &FileSet) -> Discovery {
         }
     }
     let foreign = foreign_locks(files, &mut found);
-    let members = members(&manifests, &mut found);
+    let mut members = members(&manifests, &mut found);
+    add_linked(files, &manifests, &foreign, &mut members);
     for (folder, manifest) in &manifests {
         if members.contains_key(folder) || is_foreign(files, folder, &foreign) {
             continue;
@@ -168,6 +170,33 @@ fn members(
         }
     }
     members
+}
+
+/// A folder that one lock links to, and that has none of its own, is a member of that lock's project: npm holds the lock
+/// to its manifest. What several locks cover stays apart, and is not edited (see `plan`).
+fn add_linked(
+    files: &FileSet,
+    manifests: &BTreeMap<RepoPath, Manifest>,
+    foreign: &BTreeMap<RepoPath, bool>,
+    members: &mut BTreeMap<RepoPath, RepoPath>,
+) {
+    let is_project = |root: &RepoPath, members: &BTreeMap<RepoPath, RepoPath>| {
+        let manifest = manifests.get(root);
+        manifest.is_some_and(|manifest| foreign_manager(manifest).is_none())
+            && !members.contains_key(root)
+            && !foreign.contains_key(root)
+    };
+    for (folder, root) in linked::members(files) {
+        let is_root = members.values().any(|root| *root == folder);
+        if manifests.contains_key(&folder)
+            && !is_root
+            && !foreign.contains_key(&folder)
+            && !members.contains_key(&folder)
+            && is_project(&root, members)
+        {
+            members.insert(folder, root);
+        }
+    }
 }
 
 /// The globs that choose workspaces, and those that take some back.

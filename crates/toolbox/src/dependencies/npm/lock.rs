@@ -125,6 +125,11 @@ impl Lock {
             .map(|(location, entry)| (location.as_str(), entry))
     }
 
+    /// The folders that are linked to, as seen from the project's root: workspaces, and what is asked for by `file:`.
+    pub(super) fn links(&self) -> impl Iterator<Item = &str> {
+        self.entries.values().filter(|entry| entry.link).filter_map(|e| e.resolved.as_deref())
+    }
+
     /// The entry of a location.
     pub(super) fn entry(&self, location: &str) -> Option<&Entry> {
         self.entries.get(location)
@@ -143,7 +148,8 @@ impl Lock {
             if let Some((found, entry)) = self.entries.get_key_value(&candidate) {
                 return self.target(found, entry);
             }
-            if folder.is_empty() {
+            // Above a folder beside the project's the project's own packages are not found.
+            if folder.is_empty() || folder == ".." || folder.ends_with("/..") {
                 return None;
             }
             folder = folder.rsplit_once('/').map_or("", |(up, _)| up);

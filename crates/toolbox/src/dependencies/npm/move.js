@@ -50,7 +50,8 @@ function resolve(packages, location, name) {
   for (let folder = location; ; ) {
     const found = `${folder}${folder ? '/' : ''}node_modules/${name}`;
     if (packages[found]) return found;
-    if (!folder) return undefined;
+    // Above a folder beside the project's the project's own packages are not found.
+    if (!folder || /(^|\/)\.\.$/.test(folder)) return undefined;
     folder = folder.slice(0, Math.max(folder.lastIndexOf('/'), 0));
     folder = folder.replace(/(^|\/)node_modules$/, '');
   }

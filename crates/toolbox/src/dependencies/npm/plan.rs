@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::discover::{LOCK, MANIFEST};
+use super::linked;
 use super::lock::{Entry, Lock, is_own, name_at};
 use super::manifest::{Ask, Manifest, Override, Section, Splice};
 use super::range::{self, Keep};
@@ -49,6 +51,7 @@ pub(super) fn plan(
         set_phases(lock, &mut moves);
     }
     let edits = edits(files, tree, &moves, keep)?;
+    refuse_covered(project, files, &moves, &edits)?;
     let mut plan = Plan { edits, commands: Vec::new(), writes: Vec::new() };
     match (&project.lock, &tree.lock) {
         (Some(path), Some(lock)) => {
@@ -140,6 +143,7 @@ fn locations<'a>(lock: &'a Lock, bump: &Bump) -> Result<BTreeSet<&'a str>, PlanE
 /// Notes who excludes the new version, and refuses what only other packages ask for and one of them excludes.
 fn refuse_held(tree: &Tree, lock: &Lock, moves: &mut [Move<'_>]) -> Result<(), PlanError> {
     let moving: BTreeSet<&str> = moves.iter().flat_map(|m| m.locations.iter().copied()).collect();
+    let ours: BTreeSet<String> = tree.manifests.iter().map(|m| tree.location(m)).collect();
     for one in moves {
         let mut holders = BTreeSet::new();
         let stays = lock.packages().filter(|(at, _)| !is_own(at) && !moving.contains(at));
@@ -158,9 +162,55 @@ fn refuse_held(tree: &Tree, lock: &Lock, moves: &mut [Move<'_>]) -> Result<(), P
                 one.refusing.insert(owner);
             }
         }
+        // What is linked to and no manifest of the project: outside the repository, or covered by other locks too.
+        for (location, entry) in lock.packages().filter(|(at, _)| is_own(at) && !ours.contains(*at))
+        {
+            let asks = entry.asks().map(|(_, key, range)| (key, range)).chain(entry.development());
+            for (key, range) in asks {
+                let found = lock.resolve(location, key);
+                if found.is_some_and(|at| one.locations.contains(at))
+                    && !version::admits(range, &one.bump.to)
+                {
+                    holders.insert(format!(
+                        "`{location}/{MANIFEST}` asks for {key}@{range}, and hob does not change it with this lock"
+                    ));
+                }
+            }
+        }
         if one.asks.is_empty() && !holders.is_empty() {
             let holders = holders.into_iter().collect::<Vec<_>>().join(", ");
             return Err(immovable(one.bump, format!("{} is held back: {holders}", one.bump.to)));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses to edit a manifest that the lock of another project repeats: that lock would no longer install.
+fn refuse_covered(
+    project: &Project,
+    files: &FileSet,
+    moves: &[Move<'_>],
+    edits: &[FileEdit],
+) -> Result<(), PlanError> {
+    if edits.is_empty() {
+        return Ok(());
+    }
+    let linked = linked::folders(files);
+    for edit in edits {
+        let mut roots = linked.get(&edit.path.parent()).into_iter().flatten();
+        let Some(other) = roots.find(|root| **root != project.root || project.lock.is_none())
+        else {
+            continue;
+        };
+        let asks = |one: &&Move<'_>| one.asks.iter().any(|(m, _)| m.path == edit.path);
+        if let Some(one) = moves.iter().find(asks) {
+            let lock = other.join(LOCK).unwrap_or_else(|_| other.clone());
+            let reason = format!(
+                "`{}` asks for it, and `{lock}` repeats what that file asks for: hob does not change both together; \
+                 change the file, then run `npm install --package-lock-only` beside each lock",
+                edit.path
+            );
+            return Err(immovable(one.bump, reason));
         }
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::RepoPath;
 
 use super::json::{self, malformed};
+use super::linked;
 use super::lock::{Kind, Lock, is_own, name_at};
 use super::manifest::{Ask, Manifest, Section, understand};
 use super::version;
@@ -56,11 +57,8 @@ impl Tree {
     }
 
     /// The location that a manifest's folder has in the lock.
-    fn location(&self, manifest: &Manifest) -> String {
-        let folder = manifest.folder();
-        let root = self.root.as_str();
-        let below = folder.as_str().strip_prefix(root).unwrap_or(folder.as_str());
-        below.trim_start_matches('/').to_owned()
+    pub(super) fn location(&self, manifest: &Manifest) -> String {
+        linked::seen_from(&self.root, &manifest.folder())
     }
 
     /// Where a manifest's requirement leads.

@@ -11,13 +11,15 @@ use toolbox::files::{Content, FileSet};
 
 pub(super) struct Checkout {
     folder: tempfile::TempDir,
+    /// Where npm runs: the project's own folder.
+    root: String,
 }
 
 impl Checkout {
     /// A project of these files, without a lock.
     pub(super) fn new(files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let checkout = Self { folder };
+        let checkout = Self { folder, root: String::new() };
         for (path, text) in files {
             checkout.write(path, text);
         }
@@ -43,6 +45,13 @@ impl Checkout {
         checkout
     }
 
+    /// A project in a folder of the checkout, with a lock that says what npm takes today.
+    pub(super) fn locked_in(root: &str, files: &[(&str, &str)]) -> Self {
+        let checkout = Self { root: root.to_owned(), ..Self::new(files) };
+        checkout.succeed(&["npm", "install", "--package-lock-only", "--ignore-scripts"]);
+        checkout
+    }
+
     pub(super) fn write(&self, path: &str, text: &str) {
         let path = self.folder.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -64,7 +73,12 @@ impl Checkout {
     /// Runs a command that must succeed.
     #[track_caller]
     pub(super) fn succeed(&self, argv: &[&str]) -> String {
-        let output = self.run(argv, "", &[]);
+        self.succeed_in(&self.root, argv)
+    }
+
+    #[track_caller]
+    pub(super) fn succeed_in(&self, folder: &str, argv: &[&str]) -> String {
+        let output = self.run(argv, folder, &[]);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{argv:?}: {said}");
         String::from_utf8(output.stdout).unwrap()
@@ -167,8 +181,9 @@ impl Checkout {
         let plan = self.plan(bumps).expect("a plan");
         self.carry_out(&plan).expect("npm agrees");
         self.succeed(&["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
-        let lock = self.read("package-lock.json");
-        self.check_settled(&lock);
+        let path = Path::new(&self.root).join("package-lock.json");
+        let path = path.to_str().unwrap();
+        self.check_settled(path, &self.read(path));
         let after = self.versions();
         let gone = before.iter().filter(|known| !after.contains(known)).map(|p| format!("-{p}"));
         let new = after.iter().filter(|known| !before.contains(known)).map(|p| format!("+{p}"));
@@ -177,7 +192,7 @@ impl Checkout {
 
     /// Another npm finds nothing to change, and every package that is not the project's has its digest.
     #[track_caller]
-    fn check_settled(&self, lock: &str) {
+    fn check_settled(&self, path: &str, lock: &str) {
         let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
         let before = parsed(lock);
         let version = format!("--lockfile-version={}", before["lockfileVersion"]);
@@ -185,8 +200,8 @@ impl Checkout {
         let omits = format!("--omit-lockfile-registry-resolved={omits}");
         let argv = ["npm", "install", "--package-lock-only", "--ignore-scripts", &version, &omits];
         self.succeed(&argv);
-        assert_eq!(parsed(&self.read("package-lock.json")), before, "npm changes it once more");
-        self.write("package-lock.json", lock);
+        assert_eq!(parsed(&self.read(path)), before, "npm changes it once more");
+        self.write(path, lock);
         for (location, entry) in before["packages"].as_object().unwrap() {
             let ours = !location.contains("node_modules/") || entry["link"] == true;
             assert!(ours || entry["integrity"].is_string(), "{location}: {entry}");

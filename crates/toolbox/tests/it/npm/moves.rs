@@ -1,7 +1,7 @@
 //! What moves, and that nothing else does.
 
 use toolbox::dependencies::npm::Npm;
-use toolbox::dependencies::{Ecosystem as _, Source};
+use toolbox::dependencies::{Bump, Ecosystem as _, Source};
 
 use super::checkout::Checkout;
 
@@ -145,6 +145,78 @@ fn workspaces_move_together_each_where_it_must() {
     assert_eq!(checkout.read("package.json"), root);
     assert_eq!(checkout.read("packages/a/package.json"), a);
     assert_eq!(checkout.read("packages/b/package.json"), b.replace("1.2.5", "1.2.6"));
+}
+
+#[test]
+fn a_folder_that_the_lock_links_to_moves_with_it() {
+    for (root, folder, seen) in [("", "loc", "./loc"), ("app", "app/deep/loc", "./deep/loc")] {
+        let own = if root.is_empty() { String::new() } else { format!("{root}/") };
+        let app = format!(
+            r#"{{ "name": "app", "dependencies": {{ "loc": "file:{seen}", "mkdirp": "0.5.5" }} }}"#
+        );
+        // minimist is pinned in the folder, and for mkdirp it stands on top in its newest version.
+        let loc = r#"{ "name": "loc", "version": "1.0.0", "dependencies": { "minimist": "1.2.5" }, "devDependencies": { "ini": "1.3.5" } }"#;
+        let files =
+            [(format!("{own}package.json"), app.as_str()), (format!("{folder}/package.json"), loc)];
+        let files: Vec<(&str, &str)> =
+            files.iter().map(|(path, text)| (path.as_str(), *text)).collect();
+        let checkout = Checkout::locked_in(root, &files);
+        let project = checkout.project();
+        let manifests: Vec<&str> = project.manifests.iter().map(|path| path.as_str()).collect();
+        assert_eq!(manifests, [files[0].0, files[1].0]);
+        let before = checkout.read(&format!("{own}package-lock.json"));
+        let moved = checkout.moved(&[("minimist", "1.2.5", "1.2.6"), ("ini", "1.3.5", "1.3.6")]);
+        assert_eq!(
+            moved,
+            ["-ini@1.3.5", "-minimist@1.2.5", "+ini@1.3.6", "+minimist@1.2.6"],
+            "{folder}"
+        );
+        assert_eq!(checkout.read(files[0].0), app);
+        let expect = loc.replace("1.2.5", "1.2.6").replace("1.3.5", "1.3.6");
+        assert_eq!(checkout.read(files[1].0), expect);
+        let after = checkout.read(&format!("{own}package-lock.json"));
+        assert_eq!(after.lines().count(), before.lines().count());
+    }
+}
+
+#[test]
+fn a_folder_that_two_locks_cover_is_not_edited_under_one_of_them() {
+    let app = r#"{ "dependencies": { "loc": "file:./loc", "mkdirp": "0.5.5" } }"#;
+    let loc = r#"{ "name": "loc", "version": "1.0.0", "dependencies": { "minimist": "1.2.5" } }"#;
+    let checkout = Checkout::locked_in("", &[("package.json", app), ("loc/package.json", loc)]);
+    checkout.succeed_in("loc", &["npm", "install", "--package-lock-only", "--ignore-scripts"]);
+    let files = checkout.files();
+    let projects = Npm.discover(&files).projects;
+    assert_eq!(projects.len(), 2, "{projects:?}");
+    let bump = Bump { package: "minimist".into(), from: "1.2.5".into(), to: "1.2.6".into() };
+    for (project, said) in projects.iter().zip([
+        "`loc/package.json` asks for minimist@1.2.5",
+        "`package-lock.json` repeats what that file asks for",
+    ]) {
+        assert_eq!(project.manifests.len(), 1, "{project:?}");
+        let graph = Npm.graph(project, &files, None).expect("a graph");
+        let refused = Npm.plan(project, &files, &graph, std::slice::from_ref(&bump)).unwrap_err();
+        assert!(refused.to_string().contains(said), "{refused}");
+    }
+}
+
+#[test]
+fn a_folder_beside_the_project_keeps_to_itself() {
+    let app = r#"{ "dependencies": { "loc": "file:../loc", "minimist": "1.2.5" } }"#;
+    let loc = r#"{ "name": "loc", "version": "1.0.0", "dependencies": { "minimist": "1.2.5" } }"#;
+    let checkout =
+        Checkout::locked_in("app", &[("app/package.json", app), ("loc/package.json", loc)]);
+    let files = checkout.files();
+    let projects = Npm.discover(&files).projects;
+    let roots: Vec<&str> = projects.iter().map(|project| project.root.as_str()).collect();
+    assert_eq!(roots, ["app", "loc"]);
+    let bump = Bump { package: "minimist".into(), from: "1.2.5".into(), to: "1.2.6".into() };
+    let graph = Npm.graph(&projects[0], &files, None).expect("a graph");
+    let plan = Npm.plan(&projects[0], &files, &graph, &[bump]).expect("a plan");
+    checkout.carry_out(&plan).expect("npm agrees");
+    checkout.succeed(&["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+    assert_eq!(checkout.read("app/package.json"), app.replace("1.2.5", "1.2.6"));
+    assert_eq!(checkout.read("loc/package.json"), loc);
 }
 
 #[test]
