@@ -1,5 +1,6 @@
 //! What a step sees of the repository: its mirror, its base, the files of the base.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::change::{Change, FileMode};
@@ -123,15 +124,29 @@ impl Stage<'_> {
                     like: skipped.like,
                 });
             }
+            let (mut open, mut unread) = (Vec::new(), BTreeMap::new());
             for entry in listing.entries {
                 if entry.mode == FileMode::Submodule {
                     files.set(entry.path, Content::Submodule);
-                    continue;
+                } else if wanted(&ecosystems, &entry.path) {
+                    open.push(entry);
+                } else {
+                    files.note(entry.path.clone());
+                    unread.insert(entry.path.clone(), entry);
                 }
-                if !wanted(&ecosystems, &entry.path) {
-                    files.note(entry.path);
+            }
+            // Noted before any is read: whether what a file includes is there is known then.
+            open.iter().for_each(|entry| files.note(entry.path.clone()));
+            open.reverse();
+            loop {
+                let Some(entry) = open.pop() else {
+                    let included = ecosystems.iter().flat_map(|one| one.included(&files));
+                    open.extend(included.filter_map(|path| unread.remove(&path)));
+                    if open.is_empty() {
+                        break;
+                    }
                     continue;
-                }
+                };
                 let content = content(trees.read_listed(&entry)?);
                 if let Content::Bytes(bytes) = &content {
                     read_bytes += bytes.len() as u64;

@@ -22,6 +22,12 @@ pub trait Ecosystem: Send + Sync + std::fmt::Debug {
     /// Whether `discover` or `graph` wants to read this file.
     fn wants(&self, path: &RepoPath) -> bool;
 
+    /// Files without content that those with content include, whatever their names say: to be read as well. What they
+    /// include in turn is asked for again.
+    fn included(&self, _files: &FileSet) -> Vec<RepoPath> {
+        Vec::new()
+    }
+
     /// The projects of this ecosystem, and what could not be understood.
     fn discover(&self, files: &FileSet) -> Discovery;
 

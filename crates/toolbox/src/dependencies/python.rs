@@ -63,6 +63,10 @@ impl Ecosystem for Python {
         discover::wants(path)
     }
 
+    fn included(&self, files: &FileSet) -> Vec<RepoPath> {
+        discover::included(files)
+    }
+
     fn discover(&self, files: &FileSet) -> Discovery {
         discover::discover(files, self.index())
     }

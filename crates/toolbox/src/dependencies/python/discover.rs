@@ -186,12 +186,28 @@ pub(super) fn target(
     if !files.exists(&target) {
         return Err(format!("{place} includes `{shown}`, which does not exist"));
     }
-    if !is_requirements(&target) {
-        return Err(format!(
-            "{place} includes `{shown}`, whose name does not say that it holds requirements, so it is neither read nor changed; rename it to `requirements-...txt`"
-        ));
-    }
     Ok(target)
+}
+
+/// What requirements files include and nobody has read yet.
+pub(super) fn included(files: &FileSet) -> Vec<RepoPath> {
+    let mut seen: BTreeSet<RepoPath> = BTreeSet::new();
+    let starts = files.paths().filter(|path| is_requirements(path) && !is_installed(path));
+    let mut open: Vec<RepoPath> = starts.cloned().collect();
+    let mut unread = Vec::new();
+    while let Some(path) = open.pop() {
+        if seen.len() > INCLUDES_MAX * 64 || !seen.insert(path.clone()) {
+            continue;
+        }
+        if files.content(&path).is_none() {
+            unread.push(path);
+            continue;
+        }
+        let Ok(file) = requirements::read(files, &path) else { continue };
+        let targets = file.includes.iter().filter_map(|one| target(files, &path, one).ok());
+        open.extend(targets);
+    }
+    unread
 }
 
 /// What pip-tools compiles an `.in` file to.

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use domain::RepoPath;
+use domain::dependency::is_requirements;
 
 use super::commands::{self, Mark};
+use super::discover::PYPROJECT;
 use super::requirements::Ask;
 use super::tree::{self, Manifest};
 use super::{pyproject, uv, version};
@@ -123,6 +125,14 @@ fn edit(
             })?;
             if new == ask.range {
                 continue;
+            }
+            if manifest.path.file_name() != PYPROJECT && !is_requirements(&manifest.path) {
+                return Err(immovable(
+                    bump,
+                    format!(
+                        "{place} asks for it, and the file's name does not say that it holds requirements: it is outside the paths that hob changes; change it there to {new}, or rename the file to `requirements-...txt`"
+                    ),
+                ));
             }
             if ask.span.is_empty() {
                 return Err(immovable(

@@ -283,23 +283,49 @@ fn what_another_tool_locks_is_not_changed_behind_its_back() {
 }
 
 #[test]
-fn requirements_of_other_names_are_named_and_not_edited() {
-    let files = tree(&[
+fn what_is_included_is_read_whatever_its_name_and_edited_by_its_name() {
+    let texts = [
         ("requirements.txt", "-r deps/base.txt\nx==1\n"),
-        ("deps/base.txt", "y==1\n"),
+        ("deps/base.txt", "-c more.txt\ny==1\n"),
+        ("deps/more.txt", "v==1\n"),
         ("reqs/base.txt", "idna==3.6\n"),
         ("Requirements.txt", "z==1\n"),
         ("requirements.pip", "w==1\n"),
-    ]);
+        ("notes.txt", "u==1\n"),
+    ];
+    let mut files = FileSet::new();
+    for (name, text) in texts {
+        match python().wants(&path(name)) {
+            true => files.set(path(name), Content::Bytes(text.as_bytes().to_vec())),
+            false => files.note(path(name)),
+        }
+    }
+    // Each round tells what the round before brought to light.
+    for (name, text) in [texts[1], texts[2]] {
+        assert_eq!(python().included(&files), [path(name)]);
+        files.set(path(name), Content::Bytes(text.as_bytes().to_vec()));
+    }
+    assert_eq!(python().included(&files), []);
     let found = python().discover(&files);
+    assert_eq!(found.left, []);
     let manifests: Vec<&str> =
         found.projects.iter().flat_map(|p| &p.manifests).map(RepoPath::as_str).collect();
-    for manifest in ["requirements.txt", "reqs/base.txt", "Requirements.txt", "requirements.pip"] {
-        assert!(manifests.contains(&manifest), "{manifest} in {manifests:?}");
+    for (manifest, _) in &texts[..6] {
+        assert!(manifests.contains(manifest), "{manifest} in {manifests:?}");
     }
-    let [left] = found.left.as_slice() else { panic!("{found:?}") };
-    assert!(left.detail.contains("deps/base.txt") && left.why.makes_incomplete(), "{left:?}");
-    assert!(!manifests.contains(&"deps/base.txt"));
+    assert!(!manifests.contains(&"notes.txt"));
+    let is_it = |p: &&Project| p.manifests.contains(&path("deps/base.txt"));
+    let project = found.projects.iter().find(is_it).unwrap();
+    let graph = python().graph(project, &files, None).unwrap();
+    let pinned: Vec<&str> = graph.packages.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(pinned, ["x", "y", "v"]);
+    assert!(python().plan(project, &files, &graph, &[bump("x", "1", "2")]).is_ok());
+    let refused = python().plan(project, &files, &graph, &[bump("y", "1", "2")]).unwrap_err();
+    let said = refused.to_string();
+    assert!(
+        said.contains("`deps/base.txt` line 2") && said.contains("outside the paths"),
+        "{said}"
+    );
 }
 
 const PYPROJECT: &str = "[project]\nname = \"app\"\nrequires-python = \">=3.9\"\ndependencies = [\n  \"requests>=2,<2.30\", # web\n]\n[dependency-groups]\ntest = [\"pytest>=7\"]\ndev = [{ include-group = \"test\" }]\n";
