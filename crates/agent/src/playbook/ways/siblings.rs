@@ -25,7 +25,10 @@ impl Search<'_, '_> {
         let Some(to) = moved.get(&by).and_then(Option::as_ref) else { return Vec::new() };
         // Every fix of a finding comes by here: none is asked about apart.
         if by != finding {
-            self.work.catalog.describe(self.kind(), &self.graph.get(by).name, &[to.clone()]).await;
+            self.work
+                .catalog
+                .describe(self.kind(), &self.graph.get(by).name, std::slice::from_ref(to))
+                .await;
         }
         let name = &self.graph.get(by).name;
         let Ok(published) = self.work.catalog.of(self.kind(), name).await else {
