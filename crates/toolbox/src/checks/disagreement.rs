@@ -27,8 +27,8 @@ mod tests {
     fn a_lock_that_does_not_agree_is_told_from_a_test_that_fails() {
         for line in [
             "npm error `npm ci` can only install packages when your package.json and package-lock.json or npm-shrinkwrap.json are in sync.",
-            "error: the lock file /work/Cargo.lock needs to be updated but --locked was passed to prevent this",
-            "error: cannot update the lock file /work/Cargo.lock because --locked was passed to prevent this",
+            "error: the lock file /checkout/Cargo.lock needs to be updated but --locked was passed to prevent this",
+            "error: cannot update the lock file /checkout/Cargo.lock because --locked was passed to prevent this",
             "error: The lockfile at `uv.lock` needs to be updated, but `--locked` was provided.",
         ] {
             assert!(is_disagreement(SETUP, line), "{line}");
